@@ -49,9 +49,15 @@ inline constexpr CountryCode kUnknownCountry{};
 // A set of countries; ZZ may be in it.
 class CountrySet {
  public:
-  constexpr void Add(CountryCode c) { words_[c.ordinal() / 64] |= uint64_t{1} << (c.ordinal() % 64); }
-  constexpr void Remove(CountryCode c) { words_[c.ordinal() / 64] &= ~(uint64_t{1} << (c.ordinal() % 64)); }
-  constexpr bool Has(CountryCode c) const { return (words_[c.ordinal() / 64] >> (c.ordinal() % 64) & 1) != 0; }
+  constexpr void Add(CountryCode c) {
+    words_[c.ordinal() / 64] |= uint64_t{1} << (c.ordinal() % 64);
+  }
+  constexpr void Remove(CountryCode c) {
+    words_[c.ordinal() / 64] &= ~(uint64_t{1} << (c.ordinal() % 64));
+  }
+  constexpr bool Has(CountryCode c) const {
+    return (words_[c.ordinal() / 64] >> (c.ordinal() % 64) & 1) != 0;
+  }
   constexpr CountrySet& operator|=(const CountrySet& other) {
     for (size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
     return *this;

@@ -27,8 +27,8 @@ struct CallFacts {
   RoleSet roles;
   WorkloadPatternSet workloads_opening;      // match allow and mask rules
   WorkloadPatternSet workloads_restricting;  // match deny and escalate rules; holds the former
-  bool ticket_valid = false;     // known, open, not expired
-  bool ticket_assigned = false;  // valid, and assigned to the principal
+  bool ticket_valid = false;                 // known, open, not expired
+  bool ticket_assigned = false;              // valid, and assigned to the principal
   Tri covered_person = Tri::kUnknown;
   Tri us_person = Tri::kUnknown;
 };
@@ -49,38 +49,38 @@ struct QuorumIndex {
 
 // What a grant that applies to a record (S8, first sentence) opens.
 struct Grant {
-  uint64_t id = 0;                        // lower ids first
+  uint64_t id = 0;                               // lower ids first
   absl::Span<const Jurisdiction> jurisdictions;  // inside its terms; compared by country
-  CategorySet categories;                 // inside its terms; E is always in them
-  absl::Span<const QuorumIndex> quorums_met;  // quorums that its signatures satisfy
-  bool break_glass = false;               // within the region's limits
+  CategorySet categories;                        // inside its terms; E is always in them
+  absl::Span<const QuorumIndex> quorums_met;     // quorums that its signatures satisfy
+  bool break_glass = false;                      // within the region's limits
 };
 
 // Facts of one record.
 struct RecordFacts {
-  RegionSet origins;             // O; empty is a denial
-  CategorySet categories;        // judged fields; E is always judged with them
+  RegionSet origins;       // O; empty is a denial
+  CategorySet categories;  // judged fields; E is always judged with them
   Tri protected_person = Tri::kUnknown;
   Tri minor = Tri::kUnknown;
-  bool self = false;             // S3, and it takes residence, location and employer out of V
-  bool ticket_about = false;     // `about_data_subject`
+  bool self = false;               // S3, and it takes residence, location and employer out of V
+  bool ticket_about = false;       // `about_data_subject`
   absl::Span<const Grant> grants;  // those that apply, in rising id
 };
 
 struct RecordDecision {
-  Effect effect = Effect::kDeny;   // of the record (S10)
+  Effect effect = Effect::kDeny;     // of the record (S10)
   Effect existence = Effect::kDeny;  // of E alone
-  CategorySet shown;               // go out as they are
-  CategorySet masked;              // go out under their category's mask
-  CategorySet cleared;             // S10: under a grant but not in it, shown `clear`
+  CategorySet shown;                 // go out as they are
+  CategorySet masked;                // go out under their category's mask
+  CategorySet cleared;               // S10: under a grant but not in it, shown `clear`
   Reason reason = Reason::kUndecidable;
-  RuleList rules;                  // all of M at the effect, sorted; rules[0] decides
+  RuleList rules;  // all of M at the effect, sorted; rules[0] decides
   LegalVerdict legal = LegalVerdict::kSilent;
   CompanyVerdict company = CompanyVerdict::kNoRule;
-  uint8_t legal_class = 0;         // place in the policy's classes, 0: none
-  Alert alert = Alert::kNone;      // strongest of all rules in M
-  RuleList alerts;                 // rules in M that raise one, sorted
-  uint64_t grant = 0;              // id of the grant that decided, with reason kGrant
+  uint8_t legal_class = 0;     // place in the policy's classes, 0: none
+  Alert alert = Alert::kNone;  // strongest of all rules in M
+  RuleList alerts;             // rules in M that raise one, sorted
+  uint64_t grant = 0;          // id of the grant that decided, with reason kGrant
 };
 
 }  // namespace domicile::access

@@ -8,13 +8,15 @@ namespace {
 
 constexpr std::array<absl::string_view, 4> kEffects = {"deny", "escalate", "mask", "allow"};
 constexpr std::array<absl::string_view, 3> kTris = {"unknown", "false", "true"};
-constexpr std::array<absl::string_view, 5> kKinds = {"unknown", "staff", "user", "service", "partner"};
+constexpr std::array<absl::string_view, 5> kKinds = {"unknown", "staff", "user", "service",
+                                                     "partner"};
 constexpr std::array<absl::string_view, kViaCount> kVias = {
     "residence", "location", "employer", "issuer", "workload", "gateway", "peer"};
 constexpr std::array<absl::string_view, kActionCount> kActions = {
     "unlabelled", "read", "search", "write", "create", "delete", "export", "aggregate", "none"};
 constexpr std::array<absl::string_view, 5> kLegal = {"silent", "deny", "escalate", "mask", "allow"};
-constexpr std::array<absl::string_view, 5> kCompany = {"no_rule", "deny", "escalate", "mask", "allow"};
+constexpr std::array<absl::string_view, 5> kCompany = {"no_rule", "deny", "escalate", "mask",
+                                                       "allow"};
 constexpr std::array<absl::string_view, 2> kLayers = {"company", "legal"};
 constexpr std::array<absl::string_view, 4> kAlerts = {"none", "info", "warning", "page"};
 

@@ -22,24 +22,49 @@ constexpr Effect Mildest(Effect a, Effect b) { return a < b ? b : a; }
 enum class Tri : uint8_t { kUnknown = 0, kFalse = 1, kTrue = 2 };
 
 // Unknown only before identification; no rule can name it.
-enum class PrincipalKind : uint8_t { kUnknown = 0, kStaff = 1, kUser = 2, kService = 3, kPartner = 4 };
+enum class PrincipalKind : uint8_t {
+  kUnknown = 0,
+  kStaff = 1,
+  kUser = 2,
+  kService = 3,
+  kPartner = 4
+};
 
 // The basis of an access jurisdiction (S2).
 enum class Via : uint8_t {
-  kResidence = 0, kLocation = 1, kEmployer = 2, kIssuer = 3, kWorkload = 4, kGateway = 5, kPeer = 6
+  kResidence = 0,
+  kLocation = 1,
+  kEmployer = 2,
+  kIssuer = 3,
+  kWorkload = 4,
+  kGateway = 5,
+  kPeer = 6
 };
 inline constexpr int kViaCount = 7;
 
 // What a method does to user data. `kUnlabelled` is denied with METHOD_NOT_CLASSIFIED.
 enum class Action : uint8_t {
-  kUnlabelled = 0, kRead = 1, kSearch = 2, kWrite = 3, kCreate = 4, kDelete = 5, kExport = 6,
-  kAggregate = 7, kNone = 8
+  kUnlabelled = 0,
+  kRead = 1,
+  kSearch = 2,
+  kWrite = 3,
+  kCreate = 4,
+  kDelete = 5,
+  kExport = 6,
+  kAggregate = 7,
+  kNone = 8
 };
 inline constexpr int kActionCount = 9;
 
 // The verdict of one layer of rules; silent when no legal rule matched (S15).
 enum class LegalVerdict : uint8_t { kSilent = 0, kDeny = 1, kEscalate = 2, kMask = 3, kAllow = 4 };
-enum class CompanyVerdict : uint8_t { kNoRule = 0, kDeny = 1, kEscalate = 2, kMask = 3, kAllow = 4 };
+enum class CompanyVerdict : uint8_t {
+  kNoRule = 0,
+  kDeny = 1,
+  kEscalate = 2,
+  kMask = 3,
+  kAllow = 4
+};
 
 enum class Layer : uint8_t { kCompany = 0, kLegal = 1 };
 enum class Alert : uint8_t { kNone = 0, kInfo = 1, kWarning = 2, kPage = 3 };

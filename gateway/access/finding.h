@@ -22,8 +22,9 @@ namespace domicile::access {
 
 // The person the data is about, as a service names them. Personal data.
 struct DataSubject {
-  std::string name_space;  // "acme.user"; part of every reference, so that ids of two systems differ
-  std::string id;          // text or decimal form of the field's value
+  std::string
+      name_space;  // "acme.user"; part of every reference, so that ids of two systems differ
+  std::string id;  // text or decimal form of the field's value
   friend bool operator==(const DataSubject&, const DataSubject&) = default;
   friend auto operator<=>(const DataSubject&, const DataSubject&) = default;
   template <class H>
@@ -40,32 +41,32 @@ enum class Placement : uint8_t {
 };
 
 struct RecordFinding {
-  int32_t parent = -1;           // place of the enclosing record in Findings::records, -1: none
+  int32_t parent = -1;  // place of the enclosing record in Findings::records, -1: none
   Placement placement = Placement::kMessage;
-  CategorySet categories;        // judged categories present; `none` never, E implied
+  CategorySet categories;                     // judged categories present; `none` never, E implied
   absl::InlinedVector<uint32_t, 1> subjects;  // places in Findings::subjects
-  absl::string_view origin_tag;  // raw bytes; empty: none present
-  absl::string_view record_id;   // raw RECORD_ID value; empty: none
-  absl::string_view message_name;  // full protobuf name; outlives the schema snapshot
-  std::optional<RegionIndex> home; // HOME field of a created record
-  bool home_unknown = false;       // a HOME field that names no region of the policy
-  bool stampable = false;          // has an ORIGIN_TAG field or opted into field 51501
+  absl::string_view origin_tag;               // raw bytes; empty: none present
+  absl::string_view record_id;                // raw RECORD_ID value; empty: none
+  absl::string_view message_name;             // full protobuf name; outlives the schema snapshot
+  std::optional<RegionIndex> home;            // HOME field of a created record
+  bool home_unknown = false;                  // a HOME field that names no region of the policy
+  bool stampable = false;                     // has an ORIGIN_TAG field or opted into field 51501
 };
 
 struct Findings {
   // kRule when readable; otherwise why not (kMessageUnreadable, kMessageAmbiguous,
   // kMessageUnclassified, kMessageTooLarge) and the rest is empty.
   Reason problem = Reason::kUndecidable;
-  std::vector<DataSubject> subjects;     // distinct, in order of first occurrence
+  std::vector<DataSubject> subjects;  // distinct, in order of first occurrence
   // Parents before children. In a request the message itself is always records[0].
   std::vector<RecordFinding> records;
-  uint32_t unknown_fields = 0;           // stripped from responses and counted
+  uint32_t unknown_fields = 0;  // stripped from responses and counted
   bool readable() const { return problem == Reason::kRule; }
 };
 
 struct RecordEdit {
   bool remove = false;
-  CategorySet masked;   // fields of these categories are rewritten with their category's mask
+  CategorySet masked;  // fields of these categories are rewritten with their category's mask
   // Fields of these categories are emptied instead (S10: a grant's field still at escalate).
   CategorySet cleared;
 };

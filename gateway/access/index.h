@@ -55,9 +55,15 @@ class IndexSet {
   // REQUIRES: !empty().
   constexpr I First() const { return I{static_cast<uint8_t>(std::countr_zero(bits_))}; }
 
-  friend constexpr IndexSet operator|(IndexSet a, IndexSet b) { return FromBits(a.bits_ | b.bits_); }
-  friend constexpr IndexSet operator&(IndexSet a, IndexSet b) { return FromBits(a.bits_ & b.bits_); }
-  friend constexpr IndexSet operator-(IndexSet a, IndexSet b) { return FromBits(a.bits_ & ~b.bits_); }
+  friend constexpr IndexSet operator|(IndexSet a, IndexSet b) {
+    return FromBits(a.bits_ | b.bits_);
+  }
+  friend constexpr IndexSet operator&(IndexSet a, IndexSet b) {
+    return FromBits(a.bits_ & b.bits_);
+  }
+  friend constexpr IndexSet operator-(IndexSet a, IndexSet b) {
+    return FromBits(a.bits_ & ~b.bits_);
+  }
   friend constexpr bool operator==(IndexSet, IndexSet) = default;
 
   // for (RegionIndex r : set) in rising order.
@@ -88,9 +94,10 @@ using PurposeSet = IndexSet<PurposeIndex>;
 using WorkloadPatternSet = IndexSet<WorkloadPatternIndex>;
 
 // Categories that every policy has, at fixed places before the sorted rest (S5).
-inline constexpr CategoryIndex kCategoryNone{0};          // not judged
-inline constexpr CategoryIndex kCategoryExistence{1};     // E: that the person exists here at all
-inline constexpr CategoryIndex kCategoryUnclassified{2};  // no label: no allow or mask rule may name it
+inline constexpr CategoryIndex kCategoryNone{0};       // not judged
+inline constexpr CategoryIndex kCategoryExistence{1};  // E: that the person exists here at all
+inline constexpr CategoryIndex kCategoryUnclassified{
+    2};  // no label: no allow or mask rule may name it
 
 }  // namespace domicile::access
 

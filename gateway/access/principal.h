@@ -34,9 +34,9 @@ void AddJurisdiction(Jurisdictions& set, Jurisdiction jurisdiction);
 
 struct Principal {
   PrincipalKind kind = PrincipalKind::kUnknown;
-  std::string subject;         // staff id, or the token's `sub`; "" for a service
-  std::string issuer;          // `iss` of the token; "" for a service
-  std::string workload;        // SPIFFE ID of the calling process
+  std::string subject;   // staff id, or the token's `sub`; "" for a service
+  std::string issuer;    // `iss` of the token; "" for a service
+  std::string workload;  // SPIFFE ID of the calling process
   // kind user: the token's data-subject claim, compared byte for byte (S3). "" otherwise.
   std::string data_subject_claim;
   Jurisdictions jurisdictions;

@@ -20,25 +20,25 @@
 namespace domicile::access {
 
 enum class Reason : uint8_t {
-  kUndecidable = 0,           // zero memory: could not find out
+  kUndecidable = 0,  // zero memory: could not find out
   // Decided by policy.
-  kRule = 1,                  // a rule of the policy matched
-  kNoRule = 2,                // no company rule matched (S7)
-  kGrant = 3,                 // a grant turned an escalation (S8)
-  kActionNone = 4,            // a method with action none; counted, not decided (S12)
-  kNoOrigin = 5,              // a record without a candidate origin (S2)
+  kRule = 1,        // a rule of the policy matched
+  kNoRule = 2,      // no company rule matched (S7)
+  kGrant = 3,       // a grant turned an escalation (S8)
+  kActionNone = 4,  // a method with action none; counted, not decided (S12)
+  kNoOrigin = 5,    // a record without a candidate origin (S2)
   // Shown only: what the caller sees in place of everything that depends on the data subject.
   kNotPermitted = 10,
   kExceptionRequired = 11,
   // Who asks.
-  kTokenMissing = 20,         // no human token where the workload needs one (S4)
-  kTokenInvalid = 21,         // signature, time, audience or form of the token
-  kTokenBindingMismatch = 22, // cnf certificate binding does not hold
-  kWorkloadUnknown = 23,      // no client certificate, or a workload that is not registered
-  kForwardInvalid = 24,       // the forwarding statement or the forwarding peer is not valid
-  kPrincipalExpired = 25,     // what identified the caller ran out while the call was open
-  kPurposeNotPermitted = 26,  // purposes.yaml does not let this caller declare it (S4)
-  kRegionRequired = 27,       // route REQUESTED without domicile-region, or CALLER unknown
+  kTokenMissing = 20,          // no human token where the workload needs one (S4)
+  kTokenInvalid = 21,          // signature, time, audience or form of the token
+  kTokenBindingMismatch = 22,  // cnf certificate binding does not hold
+  kWorkloadUnknown = 23,       // no client certificate, or a workload that is not registered
+  kForwardInvalid = 24,        // the forwarding statement or the forwarding peer is not valid
+  kPrincipalExpired = 25,      // what identified the caller ran out while the call was open
+  kPurposeNotPermitted = 26,   // purposes.yaml does not let this caller declare it (S4)
+  kRegionRequired = 27,        // route REQUESTED without domicile-region, or CALLER unknown
   // What is called.
   kMethodNotClassified = 40,  // neither label nor binding
   kMethodUnknown = 41,        // no such path in the loaded schemas
@@ -48,30 +48,30 @@ enum class Reason : uint8_t {
   kMessageUnclassified = 45,  // reaches data without a label
   kMessageTooLarge = 46,      // over a size, count or depth limit
   kCompressionUnsupported = 47,
-  kMixedHomes = 48,           // data subjects at home in several regions
-  kRequestMalformed = 49,     // not gRPC over HTTP/2, or broken metadata
+  kMixedHomes = 48,        // data subjects at home in several regions
+  kRequestMalformed = 49,  // not gRPC over HTTP/2, or broken metadata
   // Whose data, and from where.
-  kHomeUnknown = 60,          // no origin tag, no home, no route
-  kTagInvalid = 61,           // a tag of this region that does not verify
-  kTagForeign = 62,           // a tag of a region that the upstream does not hold
-  kTagSubjectMismatch = 63,   // a tag made for somebody else
-  kOriginElsewhere = 64,      // none of the candidate origins is this region (step 8)
-  kForwardedTwice = 65,       // a forwarded call whose home is elsewhere again
+  kHomeUnknown = 60,         // no origin tag, no home, no route
+  kTagInvalid = 61,          // a tag of this region that does not verify
+  kTagForeign = 62,          // a tag of a region that the upstream does not hold
+  kTagSubjectMismatch = 63,  // a tag made for somebody else
+  kOriginElsewhere = 64,     // none of the candidate origins is this region (step 8)
+  kForwardedTwice = 65,      // a forwarded call whose home is elsewhere again
   // What failed.
-  kAuditUnavailable = 80,     // no durable entry can be had
-  kStoreUnavailable = 81,     // homes could not be read
-  kStaffUnavailable = 82,     // staff facts could not be read
+  kAuditUnavailable = 80,  // no durable entry can be had
+  kStoreUnavailable = 81,  // homes could not be read
+  kStaffUnavailable = 82,  // staff facts could not be read
   kTicketsUnavailable = 83,
-  kKeysUnavailable = 84,      // JWKS or a key ring could not be read
-  kPolicyUnavailable = 85,    // no policy is loaded
-  kPeerUnavailable = 86,      // home gateway cannot be reached
+  kKeysUnavailable = 84,    // JWKS or a key ring could not be read
+  kPolicyUnavailable = 85,  // no policy is loaded
+  kPeerUnavailable = 86,    // home gateway cannot be reached
   kUpstreamUnavailable = 87,
-  kUpstreamInvalid = 88,      // the upstream broke HTTP/2 or gRPC, or answered what cannot be read
-  kClockUnavailable = 89,     // the wall clock went back or cannot be trusted
-  kOverloaded = 90,           // a budget of ours is used up
+  kUpstreamInvalid = 88,   // the upstream broke HTTP/2 or gRPC, or answered what cannot be read
+  kClockUnavailable = 89,  // the wall clock went back or cannot be trusted
+  kOverloaded = 90,        // a budget of ours is used up
   kShuttingDown = 91,
   kDeadlineExceeded = 92,
-  kPolicyChanged = 93,        // an open stream that the new policy would decide otherwise
+  kPolicyChanged = 93,  // an open stream that the new policy would decide otherwise
 };
 
 // `NO_RULE`, `PURPOSE_NOT_PERMITTED`, ... as in entries and ErrorInfo.reason.
@@ -86,8 +86,8 @@ absl::string_view Name(Fix fix);
 
 // How a reason leaves the gateway.
 struct Shown {
-  Reason reason;      // what the caller may read
-  int grpc_status;    // google.rpc.Code
+  Reason reason;    // what the caller may read
+  int grpc_status;  // google.rpc.Code
   Fix fix;
 };
 // The one table from recorded to shown. A denial by policy or by anything about
