@@ -28,8 +28,8 @@ namespace domicile::identity {
 // One credible sign of where somebody is. Every one counts (scenario 19); an
 // old one still counts and adds ZZ (scenario 20).
 struct Location {
-  std::string source;           // "badge", "device", "token"; never empty
-  access::CountryCode country;  // ZZ when the source could not tell
+  std::string source;                    // "badge", "device", "token"; never empty
+  access::CountryCode country;           // ZZ when the source could not tell
   absl::Time at = absl::InfinitePast();  // when it was seen; InfinitePast: unknown, so stale
   friend bool operator==(const Location&, const Location&) = default;
 };
@@ -42,13 +42,13 @@ struct StaffFacts {
   std::string id;        // equals the token's subject
   std::string employer;  // an entity's name, or a country code in upper case; "" is missing
   std::vector<access::CountryCode> residences;  // empty is missing
-  std::string manager;   // id, "" for none
+  std::string manager;                          // id, "" for none
   std::string team;
   std::vector<std::string> roles;
   access::Tri us_person = access::Tri::kUnknown;  // 28 CFR 202.256: `true`, `false` or empty
-  bool active = false;   // status is `active`; anything else is not
-  absl::Time valid_from = absl::InfinitePast();  // inclusive
-  absl::Time valid_to = absl::InfiniteFuture();  // exclusive
+  bool active = false;                            // status is `active`; anything else is not
+  absl::Time valid_from = absl::InfinitePast();   // inclusive
+  absl::Time valid_to = absl::InfiniteFuture();   // exclusive
   std::vector<Location> locations;
 };
 

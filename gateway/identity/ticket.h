@@ -28,8 +28,8 @@ namespace domicile::identity {
 struct Ticket {
   std::string id;
   bool open = false;
-  std::string type;                     // as in purposes.yaml; "" for none
-  std::vector<std::string> assignees;   // staff ids
+  std::string type;                                // as in purposes.yaml; "" for none
+  std::vector<std::string> assignees;              // staff ids
   std::vector<access::DataSubject> data_subjects;  // empty: about nobody in particular
   absl::Time expires = absl::InfinitePast();       // exclusive; unset is expired
 };
