@@ -18,11 +18,17 @@
 
 namespace domicile::access {
 
+// Which message holds the records. In a request a mask rule counts as an escalate rule with the
+// quorum `standard` (S11): there is nobody to show a masked field to.
+enum class Direction : uint8_t { kRequest = 0, kResponse = 1 };
+
 // Facts of a call, shared by all of its records. Zero-initialised facts decide to deny.
 struct CallFacts {
   Jurisdictions jurisdictions;  // V
   PrincipalKind kind = PrincipalKind::kUnknown;
+  // As judged (S11): the response of a write, create or delete is judged under read.
   Action action = Action::kUnlabelled;
+  Direction direction = Direction::kRequest;
   std::optional<PurposeIndex> purpose;
   RoleSet roles;
   WorkloadPatternSet workloads_opening;      // match allow and mask rules
