@@ -1,0 +1,172 @@
+// http2_session.h — one HTTP/2 connection, either end, without any idea of gRPC or of access.
+//
+// Why: what the protocol lets a peer do to us is stopped here and nowhere else: header sizes and
+// counts, floods of control frames, resets in a row, endless header blocks, windows that never
+// open. The rest of the gateway sees streams, header blocks and bytes.
+// Flow control is by hand in both directions: received bytes are given back to the peer's window
+// only by Consume, and unsent bytes are reported by unsent_bytes() and OnDrained.
+// Source: RFC 9113; attacks 1-3, 8-12, 18, 25 of docs/data-plane.md.
+// Thread-safety: loop thread only. Lifetime: a Stream is valid until its user got OnClosed.
+// Errors: a broken peer closes the session with GOAWAY; its streams get OnClosed first.
+// Limits: base/limits.h, data plane.
+#ifndef DOMICILE_GATEWAY_PROXY_HTTP2_SESSION_H_
+#define DOMICILE_GATEWAY_PROXY_HTTP2_SESSION_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "gateway/proxy/connection.h"
+#include "gateway/proxy/event_loop.h"
+#include "gateway/proxy/header_block.h"
+
+namespace domicile::proxy {
+
+class Http2Session;
+
+// RFC 9113 section 7.
+enum class Http2Error : uint32_t {
+  kNoError = 0, kProtocolError = 1, kInternalError = 2, kFlowControlError = 3, kStreamClosed = 5,
+  kFrameSizeError = 6, kRefusedStream = 7, kCancel = 8, kCompressionError = 9,
+  kEnhanceYourCalm = 11, kInadequateSecurity = 12,
+};
+
+// Who hears what happens on a stream. Calls come from the session's reads and writes; a user may
+// call back into its stream from any of them.
+class StreamUser {
+ public:
+  virtual ~StreamUser() = default;
+  // Client side: final response headers. Server side: never (see SessionUser::OnRequest).
+  virtual void OnHeaders(const HeaderBlock& headers, bool end_stream) = 0;
+  // The bytes count against the peer's window until Consume.
+  virtual void OnData(absl::string_view bytes) = 0;
+  // END_STREAM; `trailers` is empty when it came on a DATA frame.
+  virtual void OnEnd(const HeaderBlock& trailers) = 0;
+  // Unsent bytes fell to kLowWater or below after having been above it.
+  virtual void OnDrained() = 0;
+  // Last event; the stream is gone when it returns. kNoError when both ends finished.
+  // `never_processed`: the peer says that it did not look at the request (REFUSED_STREAM, GOAWAY),
+  // or no byte of it was sent.
+  virtual void OnClosed(Http2Error error, bool never_processed) = 0;
+};
+
+class Http2Stream {
+ public:
+  static constexpr size_t kLowWater = 64 * 1024;
+
+  // Response headers (server). `headers` is copied. With `end` there is no body and no trailers.
+  void SendHeaders(const HeaderBlock& headers, bool end);
+  // Queued until the peer's windows allow. Bytes are moved, not copied.
+  void SendData(std::string bytes);
+  // Half-closes (client), or ends without trailers (server).
+  void SendEnd();
+  // Ends with trailers, after all data.
+  void SendTrailers(const HeaderBlock& trailers);
+  // At once; unsent data is dropped.
+  void Reset(Http2Error error);
+  // Gives `size` received bytes back to the peer's stream window.
+  void Consume(size_t size);
+  size_t unsent_bytes() const { return unsent_bytes_; }
+  // The stream goes on without its user: received bytes are dropped and consumed.
+  void Detach() { user_ = nullptr; }
+  void Attach(StreamUser* user) { user_ = user; }
+  Http2Session& session() { return *session_; }
+  int32_t id() const { return id_; }
+
+ private:
+  friend class Http2Session;
+  friend class Http2SessionState;
+  Http2Session* session_ = nullptr;
+  StreamUser* user_ = nullptr;
+  int32_t id_ = 0;
+  HeaderBlock received_;            // header block being received
+  size_t received_size_ = 0;        // as HPACK counts, also beyond what is kept
+  uint32_t received_count_ = 0;
+  bool got_headers_ = false;        // final headers were handed over
+  bool headers_oversized_ = false;
+  bool remote_ended_ = false;
+  bool local_ended_ = false;        // end or trailers asked for
+  bool end_sent_ = false;
+  bool has_trailers_ = false;
+  bool body_started_ = false;       // a data source is attached
+  bool deferred_ = false;           // data source waits for SendData
+  bool above_low_water_ = false;
+  bool sent_ = false;               // HEADERS left (client)
+  size_t unsent_bytes_ = 0;
+  size_t unsent_offset_ = 0;        // into unsent_[unsent_first_]
+  size_t unsent_first_ = 0;
+  std::vector<std::string> unsent_;
+  HeaderBlock trailers_;
+};
+
+// Who hears what happens on the connection.
+class SessionUser {
+ public:
+  virtual ~SessionUser() = default;
+  // Server: a request's headers are complete. Attach a user or answer at once.
+  virtual void OnRequest(Http2Stream& stream, const HeaderBlock& headers, bool end_stream) = 0;
+  // Server: a header block over the limits; the request is answered by the user, then ignored.
+  virtual void OnOversizedRequest(Http2Stream& stream) = 0;
+  // The peer's SETTINGS are in (client: streams may be opened).
+  virtual void OnReady() = 0;
+  // The peer sent GOAWAY: no new streams.
+  virtual void OnGoaway() = 0;
+  // A stream ended (client: there may be room for another).
+  virtual void OnStreamClosed() = 0;
+  // Last event: the connection is closed, all streams got OnClosed. Destroy later, not here.
+  virtual void OnSessionClosed(const absl::Status& why) = 0;
+};
+
+enum class Http2Role : uint8_t { kServer, kClient };
+
+class Http2Session final : public Connection::User {
+ public:
+  struct Options {
+    Http2Role role = Http2Role::kServer;
+    uint32_t max_concurrent_streams = 1024;   // that the peer may open
+    uint32_t stream_window_bytes = 256 * 1024;
+    uint32_t connection_window_bytes = 4 * 1024 * 1024;
+    absl::Duration ready_timeout = absl::Seconds(10);      // connect, TLS, preface, SETTINGS
+    absl::Duration keepalive_interval = absl::Seconds(60);  // PING after that long without a byte
+    absl::Duration keepalive_timeout = absl::Seconds(20);
+    absl::Duration idle_timeout = absl::Minutes(10);        // no stream for that long
+    absl::Duration stalled_timeout = absl::Seconds(60);     // unsent bytes and no progress
+  };
+
+  Http2Session(EventLoop& loop, std::unique_ptr<Connection> connection, const Options& options,
+               SessionUser& user);
+  ~Http2Session() override;
+
+  // Client: opens a stream. nullptr when the session takes no more. `headers` is copied.
+  Http2Stream* Open(const HeaderBlock& headers, bool end_stream, StreamUser* user);
+  // Client: may Open now.
+  bool accepts_streams() const;
+  size_t open_streams() const;
+  bool ready() const;
+  // Server: GOAWAY in two phases; closes when the last stream ended.
+  void Drain();
+  // GOAWAY with `error`, then closes.
+  void Close(Http2Error error, absl::string_view why);
+
+  Connection& connection() { return *connection_; }
+
+  // Connection::User:
+  void OnConnected() override;
+  bool OnBytes(absl::string_view bytes) override;
+  bool Produce(std::string& out, size_t room) override;
+  void OnConnectionClosed(const absl::Status& why) override;
+
+ private:
+  friend class Http2Stream;
+  friend class Http2SessionState;
+  EventLoop& loop_;
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<class Http2SessionState> state_;
+};
+
+}  // namespace domicile::proxy
+
+#endif  // DOMICILE_GATEWAY_PROXY_HTTP2_SESSION_H_

@@ -1,0 +1,97 @@
+// upstream_pool.h — the connections of one loop to one upstream or peer gateway.
+//
+// Why: a call must not wait for a handshake, and must never be sent twice when the server may have
+// acted on it (envoy#39800: a blind retry doubled a payment). The pool keeps sessions to each
+// address, gives a call to the least loaded one, reconnects with jittered backoff, asks names again,
+// and takes a session that drains out of choice while its streams finish.
+// Source: design 5.6; gRPC connection-backoff.md (1 s to 120 s, factor 1.6, jitter 0.2; ours starts
+// at 100 ms and ends at 10 s, as upstreams are few and near).
+// Thread-safety: loop thread only.
+// Errors: a waiter is told Unavailable when nothing connects within `connect_timeout`.
+// Limits: `waiters_max` calls wait; more are Unavailable at once.
+#ifndef DOMICILE_GATEWAY_PROXY_UPSTREAM_POOL_H_
+#define DOMICILE_GATEWAY_PROXY_UPSTREAM_POOL_H_
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "gateway/proxy/event_loop.h"
+#include "gateway/proxy/http2_session.h"
+#include "gateway/proxy/resolver.h"
+
+namespace domicile::crypto {
+class TlsContext;
+}
+
+namespace domicile::proxy {
+
+class UpstreamPool {
+ public:
+  struct Options {
+    std::vector<Endpoint> endpoints;
+    // Null: plaintext (config allows it on loopback).
+    std::shared_ptr<const crypto::TlsContext> tls;
+    std::string tls_host;   // server name to ask for and to check; "" with `spiffe`
+    std::string spiffe;     // exact SPIFFE ID that the peer must present; "" for an upstream
+    std::string authority;  // `:authority` of requests
+    absl::Duration connect_timeout = absl::Seconds(10);
+    absl::Duration resolve_age = absl::Seconds(30);
+    size_t waiters_max = 10'000;
+    Http2Session::Options session;
+  };
+
+  // A call that waits for a connection. Leaves the queue when destroyed.
+  class Waiter {
+   public:
+    virtual ~Waiter();
+    // Exactly one of these, once. `session` accepts a stream now.
+    virtual void OnSession(Http2Session& session) = 0;
+    virtual void OnNoSession(const absl::Status& why) = 0;
+
+   private:
+    friend class UpstreamPool;
+    UpstreamPool* pool_ = nullptr;
+    EventLoop::Tick give_up_ = 0;
+    std::list<Waiter*>::iterator place_;
+  };
+
+  UpstreamPool(EventLoop& loop, Resolver& resolver, Options options);
+  ~UpstreamPool();
+
+  // Answers at once when a session has room, else later.
+  void Acquire(Waiter* waiter);
+  const Options& options() const { return options_; }
+  // Some session is ready.
+  bool healthy() const;
+  // No new sessions; those there are finish their streams.
+  void Drain();
+
+ private:
+  class Slot;  // one address: at most a few sessions and a backoff
+  void Resolve();
+  void OnResolved(size_t endpoint, absl::StatusOr<std::vector<SocketAddress>> addresses);
+  void Serve();  // gives sessions with room to waiters
+  Http2Session* Pick();
+  void ExpireWaiters();
+
+  EventLoop& loop_;
+  Resolver& resolver_;
+  const Options options_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  std::list<Waiter*> waiters_;
+  EventLoop::Timer resolve_timer_;
+  EventLoop::Timer waiter_timer_;
+  size_t next_slot_ = 0;
+  bool draining_ = false;
+  std::shared_ptr<bool> alive_;
+};
+
+}  // namespace domicile::proxy
+
+#endif  // DOMICILE_GATEWAY_PROXY_UPSTREAM_POOL_H_
