@@ -1,0 +1,60 @@
+// limits.h — every numeric limit of the gateway, its reason, and what it stops.
+//
+// One place, so that a reader can judge them together and a test can walk them.
+// A limit that an operator may set stands here as its default. Sizes are bytes.
+// Reaching one is a denial or an error with its own text, never a cut.
+#ifndef DOMICILE_GATEWAY_BASE_LIMITS_H_
+#define DOMICILE_GATEWAY_BASE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace domicile::base::limits {
+
+// --- What people write ---------------------------------------------------------------------------
+// A policy, bindings or configuration file: the largest real ones are some 200 KiB. Stops a file
+// that fills memory before a line of it is checked.
+inline constexpr size_t kYamlFileBytesMax = 4 << 20;
+// Our formats nest 8 deep. Stops stack exhaustion in the YAML parser (CVE-2018-20573 and kin).
+inline constexpr int kYamlDepthMax = 32;
+// Nodes of one document: a 4 MiB file of `[[],[],...]` would take 40 times its size in memory.
+inline constexpr size_t kYamlNodesMax = 400'000;
+// Problems shown at once: more is a wrong file, not a file with mistakes.
+inline constexpr size_t kIssuesMax = 1'000;
+// Secrets, certificates and key rings are a few KiB; stops a device or a log given by mistake.
+inline constexpr size_t kSecretFileBytesMax = 256 << 10;
+
+// --- Keys ----------------------------------------------------------------------------------------
+// One key a month for ten years, with room. A ring is searched by id on each tag.
+inline constexpr size_t kRingKeysMax = 128;
+// RFC 7518 3.3 and NIST SP 800-131A: smaller RSA keys are no proof.
+inline constexpr int kRsaKeyBitsMin = 2048;
+// An attacker who may name a key must not make one check cost a second.
+inline constexpr int kRsaKeyBitsMax = 8192;
+
+// --- TLS -----------------------------------------------------------------------------------------
+// leaf, two intermediates, root, and one more; stops chain-building as a CPU attack.
+inline constexpr size_t kCertificateChainMax = 5;
+// One certificate; a SPIFFE SVID is some 600 bytes.
+inline constexpr size_t kCertificateBytesMax = 16 << 10;
+// SPIFFE-ID section 2.3: implementations must take 2,048 bytes and may stop there.
+inline constexpr size_t kSpiffeIdBytesMax = 2'048;
+// Ciphertext that a peer may make us hold before its handshake is done: a full client chain
+// of kCertificateChainMax certificates with room. Stops unauthenticated memory use.
+inline constexpr size_t kTlsHandshakeBytesMax = 128 << 10;
+
+// --- Origin tags ---------------------------------------------------------------------------------
+// Regions in one tag (design 6.5).
+inline constexpr size_t kTagRegionsMax = 8;
+// A region code: lower-case letters, digits and `-`.
+inline constexpr size_t kRegionCodeBytesMax = 16;
+// Fixed part plus 8 regions of 16 letters; a longer field is no tag. See docs/origin-tag.md.
+inline constexpr size_t kTagBytesMax = 192;
+// Moves of one person. A directory row with more is a broken import.
+inline constexpr size_t kHomesPerPersonMax = 64;
+
+}  // namespace domicile::base::limits
+
+#endif  // DOMICILE_GATEWAY_BASE_LIMITS_H_
