@@ -1,0 +1,55 @@
+// log_reader.h — reads the log of this or another process, also while it is written.
+//
+// Why: `log tail` and `why` must not need the writer's lock, and must never show
+// an entry that could still be lost: only entries that a durable head covers, or,
+// on request, those after it.
+// Source: docs/audit-log.md. Reads only. Thread-compatible.
+// Errors: NotFound for no log; DataLoss for a broken chain, checksum or head;
+// Unavailable for what the file system says. A frame that is just being written
+// is the end, not an error.
+#ifndef DOMICILE_GATEWAY_STORE_LOG_READER_H_
+#define DOMICILE_GATEWAY_STORE_LOG_READER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "gateway/audit/checkpoint.h"
+#include "gateway/store/file_layer.h"
+
+namespace domicile::store {
+
+class LogReader {
+ public:
+  struct Options {
+    std::string directory;
+    // Heads are verified against these; with none, only hashes and chain are.
+    std::vector<audit::VerifierKey> keys;
+    FileLayer* files = nullptr;  // null: SystemFileLayer()
+  };
+  static absl::StatusOr<std::unique_ptr<LogReader>> Open(Options options);
+  ~LogReader();
+
+  // Calls `each` for every entry that was not read yet, in order, until it returns false or the
+  // log ends. May be called again later: it goes on where it stopped.
+  absl::Status Poll(absl::FunctionRef<bool(uint64_t index, absl::string_view entry)> each);
+
+  // Of what was read so far.
+  uint64_t entries_read() const;
+  std::string head() const;       // newest head seen, a signed note; empty: none
+  uint64_t head_size() const;     // entries it covers
+
+ private:
+  class Impl;
+  explicit LogReader(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace domicile::store
+
+#endif  // DOMICILE_GATEWAY_STORE_LOG_READER_H_
