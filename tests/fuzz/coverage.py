@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Reads `llvm-cov show` from stdin: the share of lines reached, and those that were not.
 
-    coverage.py NAME PERCENT_MIN
+    coverage.py NAME PERCENT_MIN [SOURCE]
 
+SOURCE names the lines when there is only one: llvm-cov gives no title then.
 Exit 1 when the share is under PERCENT_MIN or there was nothing to read.
 """
 
@@ -10,7 +11,7 @@ import re
 import sys
 
 name, percent_min = sys.argv[1], float(sys.argv[2])
-path, lines, reached, missed = "", 0, 0, []
+path, lines, reached, missed = (sys.argv[3] if len(sys.argv) > 3 else ""), 0, 0, []
 for line in sys.stdin:
     title = re.match(r"(\S+\.(?:cc|h)):$", line)
     if title:

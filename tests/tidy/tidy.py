@@ -186,8 +186,27 @@ def libraries_stay_hidden(tree):
                         yield Breach(path, number, f"{name} belongs to {', '.join(sorted(rooms))}: {instead}")
                 elif room not in rooms:
                     yield Breach(path, number, f"{name} belongs to {', '.join(sorted(rooms))}: {instead}")
-                elif path.endswith(".h"):
-                    yield Breach(path, number, f"{name} in a header reaches whoever includes it: keep it in the .cc")
+
+
+def doors_hide_their_libraries(tree):
+    """A header that another room includes brings no hidden library along, at any remove."""
+    brings = {}
+
+    def library(path):
+        if path not in brings:
+            brings[path] = None
+            for _, name in includes(tree.files.get(path, [])):
+                if any(re.search(pattern, name) for pattern, _, _ in HIDDEN):
+                    brings[path] = name
+                elif name.startswith('"gateway/'):
+                    brings[path] = brings[path] or library(name.strip('"'))
+        return brings[path]
+
+    for path, lines in tree.ending(".h", ".cc").items():
+        for number, name in includes(lines):
+            target = name.strip('<>"')
+            if room_of(path) and room_of(target) not in (None, room_of(path)) and library(target):
+                yield Breach(path, number, f"{target} brings {library(target)} along: keep that in its room")
 
 
 def quoted_includes_start_at_the_root(tree):
@@ -387,6 +406,7 @@ def pages_can_be_found(tree):
 
 LAWS = [
     rooms_are_known, includes_go_down, links_go_down, includes_have_no_cycle, libraries_stay_hidden,
+    doors_hide_their_libraries,
     quoted_includes_start_at_the_root, headers_have_guards, headers_say_what_they_are,
     headers_open_no_namespace, cpp_avoids_banned, sources_are_built, files_fit_one_sitting,
     words_are_ours, nothing_is_left_for_later, nothing_names_a_machine, pages_have_one_title,
