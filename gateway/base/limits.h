@@ -55,6 +55,53 @@ inline constexpr size_t kTagBytesMax = 192;
 // Moves of one person. A directory row with more is a broken import.
 inline constexpr size_t kHomesPerPersonMax = 64;
 
+// --- Data plane: HTTP/2 --------------------------------------------------------------------------
+// Numbers of attacks are those of docs/data-plane.md.
+// Fields of one header block, and their size as HPACK counts it (names, values, 32 each). gRPC's
+// default is 8 KiB; tokens need more. A block over it ends its stream. Attack 11.
+inline constexpr uint32_t kHeaderFieldsMax = 100;
+inline constexpr uint32_t kHeaderBytesMax = 16 << 10;
+// A block that far over is no mistake but a bomb: one byte of HPACK may stand for 4 KiB. The
+// connection is closed in the middle of it. Attacks 2, 3 and 11.
+inline constexpr uint32_t kHeaderFieldsClose = 1'000;
+inline constexpr uint32_t kHeaderBytesClose = 64 << 10;
+// Acknowledgements that we may owe before the peer reads. Attacks 9 and 10.
+inline constexpr size_t kUnsentAcksMax = 1'000;
+// Entries in one SETTINGS frame; there are seven known ones. Attack 9.
+inline constexpr size_t kSettingsEntriesMax = 32;
+// How often a connection may do what costs us more than it. Bursts are several times what clients
+// do at their busiest: gRPC pings once a round trip to measure bandwidth, and a client that is
+// shut down resets all of its streams. Attacks 1, 9, 10, 12 and MadeYouReset (CVE-2025-8671).
+inline constexpr double kPingBurst = 1'000;
+inline constexpr double kPingsPerSecond = 100;
+inline constexpr double kSettingsBurst = 100;
+inline constexpr double kSettingsPerSecond = 1;
+inline constexpr double kResetBurst = 1'500;
+inline constexpr double kResetsPerSecond = 100;
+inline constexpr double kEmptyFrameBurst = 1'000;
+inline constexpr double kEmptyFramesPerSecond = 10;
+inline constexpr double kIgnoredFrameBurst = 1'000;
+inline constexpr double kIgnoredFramesPerSecond = 10;
+// Stream objects kept for reuse by a session: what is in flight on a busy one.
+inline constexpr size_t kFreeStreamsMax = 64;
+// Between the two GOAWAYs of a drain: a round trip over the longest link between two regions.
+inline constexpr absl::Duration kGoawayGap = absl::Milliseconds(500);
+// Open connections of one process; accepting pauses above it. Attack 13.
+inline constexpr size_t kConnectionsMax = 20'000;
+
+// --- Data plane: gRPC ----------------------------------------------------------------------------
+// One message, also after gzip; gRPC's own default. Attack 4.
+inline constexpr size_t kMessageBytesMax = 4 << 20;
+// Bytes of messages held for scan and entry, in all and for one peer (design 5.9). Attack 25.
+inline constexpr size_t kHeldBytesMax = 512 << 20;
+inline constexpr size_t kHeldBytesPerPeerMax = 128 << 20;
+// Request bytes kept so that a stream that the upstream never looked at can be sent again.
+inline constexpr size_t kReplayBytesMax = 64 << 10;
+// Times a call is sent again when the next hop says that it never looked at it.
+inline constexpr int kSendsMax = 3;
+// Longest deadline of a unary call that sets none: a call nobody waits for must not stay for ever.
+inline constexpr absl::Duration kUnaryTimeMax = absl::Minutes(10);
+
 }  // namespace domicile::base::limits
 
 #endif  // DOMICILE_GATEWAY_BASE_LIMITS_H_

@@ -90,7 +90,7 @@ class Connection final : public EventLoop::FdHandler, public EventLoop::Flushabl
   absl::Status failed_;      // connect failed before Start
   std::string output_;       // bytes for the network
   size_t output_offset_ = 0;
-  std::string plain_;        // scratch for TLS
+  std::string plain_;  // scratch for TLS
 };
 
 }  // namespace domicile::proxy

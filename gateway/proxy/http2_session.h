@@ -29,9 +29,17 @@ class Http2Session;
 
 // RFC 9113 section 7.
 enum class Http2Error : uint32_t {
-  kNoError = 0, kProtocolError = 1, kInternalError = 2, kFlowControlError = 3, kStreamClosed = 5,
-  kFrameSizeError = 6, kRefusedStream = 7, kCancel = 8, kCompressionError = 9,
-  kEnhanceYourCalm = 11, kInadequateSecurity = 12,
+  kNoError = 0,
+  kProtocolError = 1,
+  kInternalError = 2,
+  kFlowControlError = 3,
+  kStreamClosed = 5,
+  kFrameSizeError = 6,
+  kRefusedStream = 7,
+  kCancel = 8,
+  kCompressionError = 9,
+  kEnhanceYourCalm = 11,
+  kInadequateSecurity = 12,
 };
 
 // Who hears what happens on a stream. Calls come from the session's reads and writes; a user may
@@ -79,27 +87,31 @@ class Http2Stream {
  private:
   friend class Http2Session;
   friend class Http2SessionState;
+  friend class Http2Callbacks;
   Http2Session* session_ = nullptr;
   StreamUser* user_ = nullptr;
   int32_t id_ = 0;
-  HeaderBlock received_;            // header block being received
-  size_t received_size_ = 0;        // as HPACK counts, also beyond what is kept
+  HeaderBlock received_;      // header block being received
+  size_t received_size_ = 0;  // as HPACK counts, also beyond what is kept
   uint32_t received_count_ = 0;
-  bool got_headers_ = false;        // final headers were handed over
+  bool got_headers_ = false;  // final headers were handed over
   bool headers_oversized_ = false;
   bool remote_ended_ = false;
-  bool local_ended_ = false;        // end or trailers asked for
+  bool local_ended_ = false;  // end or trailers asked for
   bool end_sent_ = false;
   bool has_trailers_ = false;
-  bool body_started_ = false;       // a data source is attached
-  bool deferred_ = false;           // data source waits for SendData
+  bool body_started_ = false;  // a data source is attached
+  bool deferred_ = false;      // data source waits for SendData
   bool above_low_water_ = false;
-  bool sent_ = false;               // HEADERS left (client)
+  bool sent_ = false;  // HEADERS left (client)
   size_t unsent_bytes_ = 0;
-  size_t unsent_offset_ = 0;        // into unsent_[unsent_first_]
+  size_t unsent_offset_ = 0;  // into unsent_[unsent_first_]
   size_t unsent_first_ = 0;
   std::vector<std::string> unsent_;
   HeaderBlock trailers_;
+  EventLoop::Tick progress_ = 0;  // when bytes last left, or unsent bytes appeared
+  Http2Stream* next_ = nullptr;   // the session's open streams
+  Http2Stream* prev_ = nullptr;
 };
 
 // Who hears what happens on the connection.
@@ -126,14 +138,14 @@ class Http2Session final : public Connection::User {
  public:
   struct Options {
     Http2Role role = Http2Role::kServer;
-    uint32_t max_concurrent_streams = 1024;   // that the peer may open
+    uint32_t max_concurrent_streams = 1024;  // that the peer may open
     uint32_t stream_window_bytes = 256 * 1024;
     uint32_t connection_window_bytes = 4 * 1024 * 1024;
-    absl::Duration ready_timeout = absl::Seconds(10);      // connect, TLS, preface, SETTINGS
+    absl::Duration ready_timeout = absl::Seconds(10);       // connect, TLS, preface, SETTINGS
     absl::Duration keepalive_interval = absl::Seconds(60);  // PING after that long without a byte
     absl::Duration keepalive_timeout = absl::Seconds(20);
-    absl::Duration idle_timeout = absl::Minutes(10);        // no stream for that long
-    absl::Duration stalled_timeout = absl::Seconds(60);     // unsent bytes and no progress
+    absl::Duration idle_timeout = absl::Minutes(10);     // no stream for that long
+    absl::Duration stalled_timeout = absl::Seconds(60);  // unsent bytes and no progress
   };
 
   Http2Session(EventLoop& loop, std::unique_ptr<Connection> connection, const Options& options,

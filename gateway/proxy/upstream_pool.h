@@ -2,13 +2,12 @@
 //
 // Why: a call must not wait for a handshake, and must never be sent twice when the server may have
 // acted on it (envoy#39800: a blind retry doubled a payment). The pool keeps sessions to each
-// address, gives a call to the least loaded one, reconnects with jittered backoff, asks names again,
-// and takes a session that drains out of choice while its streams finish.
-// Source: design 5.6; gRPC connection-backoff.md (1 s to 120 s, factor 1.6, jitter 0.2; ours starts
-// at 100 ms and ends at 10 s, as upstreams are few and near).
-// Thread-safety: loop thread only.
-// Errors: a waiter is told Unavailable when nothing connects within `connect_timeout`.
-// Limits: `waiters_max` calls wait; more are Unavailable at once.
+// address, gives a call to the least loaded one, reconnects with jittered backoff, asks names
+// again, and takes a session that drains out of choice while its streams finish. Source:
+// design 5.6; gRPC connection-backoff.md (1 s to 120 s, factor 1.6, jitter 0.2; ours starts at 100
+// ms and ends at 10 s, as upstreams are few and near). Thread-safety: loop thread only. Errors: a
+// waiter is told Unavailable when nothing connects within `connect_timeout`. Limits: `waiters_max`
+// calls wait; more are Unavailable at once.
 #ifndef DOMICILE_GATEWAY_PROXY_UPSTREAM_POOL_H_
 #define DOMICILE_GATEWAY_PROXY_UPSTREAM_POOL_H_
 

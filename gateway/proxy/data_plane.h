@@ -1,0 +1,154 @@
+// data_plane.h — the gateway's data plane as one object: listeners, loops, pools, calls.
+//
+// Why: services point their channels here and notice nothing but decisions. Everything that this
+// object does to a call was told to it by `enforce::Call`; it reads bytes, holds them and lets them
+// go. docs/data-plane.md says what passes, what is denied, and every limit.
+// Source: design sections 4, 5, 6.1 and 6.7; docs/adr/0001-data-plane-on-nghttp2.md.
+// Thread-safety: thread-safe. Start, Drain and Stop are called by one thread.
+// Lifetime: the ports outlive the data plane; an answer of a port after Stop is dropped.
+// Errors: Create gives InvalidArgument for options that make no sense, Unavailable when an address
+// cannot be listened on, FailedPrecondition when another gateway holds the lock file.
+// Limits: base/limits.h, data plane. Units: bytes and absl::Duration.
+#ifndef DOMICILE_GATEWAY_PROXY_DATA_PLANE_H_
+#define DOMICILE_GATEWAY_PROXY_DATA_PLANE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "gateway/access/index.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/limits.h"
+#include "gateway/enforce/ports.h"
+#include "gateway/enforce/snapshot.h"
+#include "gateway/identity/forward.h"
+#include "gateway/wire/mask.h"
+#include "gateway/wire/schema.h"
+
+namespace domicile::crypto {
+class TlsContext;
+}
+
+namespace domicile::proxy {
+
+// What serves calls from one moment on; swapped as one. All parts belong together: the schema was
+// compiled with the vocabulary of the snapshot's policy.
+struct Served {
+  std::shared_ptr<const enforce::Snapshot> snapshot;
+  std::shared_ptr<const wire::Schema> schema;
+  std::vector<wire::Mask> masks;  // by category
+  std::string pseudonym_key;
+  // By place in DataPlaneOptions::upstreams.
+  std::vector<enforce::UpstreamFacts> upstreams;
+};
+
+struct ListenerOptions {
+  std::string address;  // IP address
+  uint16_t port = 0;    // 0: any free one, see DataPlane::ports
+  // Null: plaintext. Whether that is allowed is the configuration's business.
+  std::shared_ptr<const crypto::TlsContext> tls;
+};
+
+struct UpstreamOptions {
+  std::vector<std::string> services;   // full names; a service is in at most one upstream
+  std::vector<std::string> endpoints;  // "dns:host:port", "host:port"
+  std::shared_ptr<const crypto::TlsContext> tls;  // null: plaintext
+  std::string tls_host;       // name in its certificate; "": the endpoint's host
+  bool health_check = false;  // ask grpc.health.v1 and leave out what does not serve
+};
+
+struct PeerOptions {
+  std::string region;  // "eu"
+  std::vector<std::string> endpoints;
+  std::shared_ptr<const crypto::TlsContext> tls;
+  std::string spiffe;  // exact
+};
+
+// How this gateway signs the statement that goes with a call to another region's gateway.
+struct ForwardSigner {
+  std::string gateway_id;
+  std::string region;
+  std::string key_id;
+  // Ed25519 over the message; called on loops, must be thread-safe.
+  std::function<absl::StatusOr<std::string>(absl::string_view message)> sign;
+};
+
+struct DataPlaneOptions {
+  std::vector<ListenerOptions> listeners;
+  std::vector<UpstreamOptions> upstreams;
+  std::vector<PeerOptions> peers;
+  ForwardSigner forward;
+  int loops = 0;  // 0: one a core
+  // Locked for as long as the process lives, so that two gateways never share a port (SO_REUSEPORT
+  // would give each half of the calls). "": no lock, for tests with port 0.
+  std::string lock_file;
+  absl::Duration drain_grace = absl::Seconds(30);  // open calls may end by themselves for that long
+  size_t message_bytes_max = base::limits::kMessageBytesMax;
+  size_t held_bytes_max = base::limits::kHeldBytesMax;
+  size_t held_bytes_per_peer_max = base::limits::kHeldBytesPerPeerMax;
+  uint32_t streams_per_connection_max = 1024;
+  absl::Duration unary_time_max = base::limits::kUnaryTimeMax;
+};
+
+struct DataPlanePorts {
+  enforce::Directory* directory = nullptr;
+  enforce::AuditLog* audit = nullptr;
+  const base::Clock* clock = nullptr;
+};
+
+// Counters since start, summed over loops. decided = answered: each call that was opened gets
+// exactly one end.
+struct DataPlaneCounters {
+  uint64_t connections_accepted = 0;
+  uint64_t connections_open = 0;
+  uint64_t connections_abused = 0;  // closed for what the peer did
+  uint64_t requests = 0;            // header blocks of requests
+  uint64_t requests_malformed = 0;  // answered before a call was opened
+  uint64_t calls_opened = 0;
+  uint64_t calls_ended = 0;
+  uint64_t calls_forwarded_upstream = 0;
+  uint64_t calls_forwarded_peer = 0;
+  uint64_t calls_sent_again = 0;
+  uint64_t held_bytes = 0;
+};
+
+class DataPlane {
+ public:
+  // Binds; nothing is accepted before Start.
+  static absl::StatusOr<std::unique_ptr<DataPlane>> Create(DataPlaneOptions options,
+                                                           DataPlanePorts ports, Served served);
+  // Stops.
+  ~DataPlane();
+  DataPlane(const DataPlane&) = delete;
+  DataPlane& operator=(const DataPlane&) = delete;
+
+  void Start();
+  // From now on new calls see `served`, and open ones are told of it. Takes effect on each loop
+  // within its current iteration.
+  void Swap(Served served);
+  // New certificates for new connections. `listener` is the place in the options.
+  void SwapListenerTls(size_t listener, std::shared_ptr<const crypto::TlsContext> tls);
+  // NOT_SERVING, GOAWAY in two phases, no new connections; returns when the last call ended or
+  // after drain_grace, when those left are ended with UNAVAILABLE.
+  void Drain();
+  void Stop();
+
+  // By listener.
+  std::vector<uint16_t> ports() const;
+  DataPlaneCounters counters() const;
+
+ private:
+  class Impl;
+  explicit DataPlane(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace domicile::proxy
+
+#endif  // DOMICILE_GATEWAY_PROXY_DATA_PLANE_H_

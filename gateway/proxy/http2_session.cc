@@ -1,0 +1,380 @@
+#include "gateway/proxy/http2_session.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "gateway/base/check.h"
+#include "gateway/base/limits.h"
+#include "gateway/proxy/http2_state.h"
+
+namespace domicile::proxy {
+namespace limits = base::limits;
+
+NameValues ToNameValues(const HeaderBlock& headers) {
+  NameValues out;
+  out.reserve(headers.size());
+  for (size_t i = 0; i < headers.size(); ++i) {
+    absl::string_view name = headers.name(i);
+    absl::string_view value = headers.value(i);
+    nghttp2_nv field{};
+    field.name = reinterpret_cast<uint8_t*>(const_cast<char*>(name.data()));
+    field.namelen = name.size();
+    field.value = reinterpret_cast<uint8_t*>(const_cast<char*>(value.data()));
+    field.valuelen = value.size();
+    out.push_back(field);
+  }
+  return out;
+}
+
+// ---- Http2Stream --------------------------------------------------------------------------------
+
+void Http2Stream::SendHeaders(const HeaderBlock& headers, bool end) {
+  Http2SessionState& state = *session_->state_;
+  if (state.closing_) return;
+  state.SubmitBody(*this, headers, end);
+  session_->connection_->WriteSoon();
+}
+
+void Http2Stream::SendData(std::string bytes) {
+  Http2SessionState& state = *session_->state_;
+  if (state.closing_ || bytes.empty()) return;
+  DOMICILE_CHECK(!local_ended_);
+  if (unsent_bytes_ == 0) progress_ = state.loop_.now();
+  unsent_bytes_ += bytes.size();
+  above_low_water_ = above_low_water_ || unsent_bytes_ > kLowWater;
+  // Small messages share one piece of memory; large ones are moved.
+  if (!unsent_.empty() && unsent_.size() > unsent_first_ && bytes.size() <= 4096 &&
+      unsent_.back().size() <= 12 * 1024) {
+    unsent_.back().append(bytes);
+  } else {
+    unsent_.push_back(std::move(bytes));
+  }
+  if (deferred_) {
+    deferred_ = false;
+    nghttp2_session_resume_data(state.session_, id_);
+  }
+  session_->connection_->WriteSoon();
+}
+
+void Http2Stream::SendEnd() {
+  Http2SessionState& state = *session_->state_;
+  if (state.closing_ || local_ended_) return;
+  local_ended_ = true;
+  if (deferred_) {
+    deferred_ = false;
+    nghttp2_session_resume_data(state.session_, id_);
+  }
+  session_->connection_->WriteSoon();
+}
+
+void Http2Stream::SendTrailers(const HeaderBlock& trailers) {
+  if (session_->state_->closing_ || local_ended_) return;
+  trailers_ = trailers;
+  has_trailers_ = true;
+  SendEnd();
+}
+
+void Http2Stream::Reset(Http2Error error) {
+  Http2SessionState& state = *session_->state_;
+  if (state.closing_) return;
+  local_ended_ = true;
+  nghttp2_submit_rst_stream(state.session_, NGHTTP2_FLAG_NONE, id_, static_cast<uint32_t>(error));
+  session_->connection_->WriteSoon();
+}
+
+void Http2Stream::Consume(size_t size) {
+  Http2SessionState& state = *session_->state_;
+  if (state.closing_ || size == 0) return;
+  nghttp2_session_consume_stream(state.session_, id_, size);
+  session_->connection_->WriteSoon();
+}
+
+// ---- Http2SessionState --------------------------------------------------------------------------
+
+Http2SessionState::Http2SessionState(Http2Session& outer, EventLoop& loop,
+                                     const Http2Session::Options& options, SessionUser& user)
+    : outer_(outer),
+      loop_(loop),
+      options_(options),
+      user_(user),
+      started_(loop.now()),
+      heard_(loop.now()),
+      busy_(loop.now()),
+      housekeeping_(loop, [this] { Housekeeping(); }),
+      drain_timer_(loop,
+                   [this] {
+                     goaway_sent_ = true;
+                     nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
+                                           nghttp2_session_get_last_proc_stream_id(session_),
+                                           NGHTTP2_NO_ERROR, nullptr, 0);
+                     outer_.connection_->WriteSoon();
+                   }),
+      pings_(limits::kPingBurst, limits::kPingsPerSecond),
+      settings_(limits::kSettingsBurst, limits::kSettingsPerSecond),
+      resets_(limits::kResetBurst, limits::kResetsPerSecond),
+      empty_frames_(limits::kEmptyFrameBurst, limits::kEmptyFramesPerSecond),
+      priorities_(limits::kIgnoredFrameBurst, limits::kIgnoredFramesPerSecond) {
+  session_ = NewNghttp2Session(this);
+}
+
+Http2SessionState::~Http2SessionState() {
+  CloseStreams(Http2Error::kCancel);
+  nghttp2_session_del(session_);
+}
+
+Http2Stream* Http2SessionState::NewStream(int32_t id) {
+  std::unique_ptr<Http2Stream> stream;
+  if (free_.empty()) {
+    stream = std::make_unique<Http2Stream>();
+  } else {
+    stream = std::move(free_.back());
+    free_.pop_back();
+  }
+  Http2Stream* out = stream.release();
+  out->session_ = &outer_;
+  out->id_ = id;
+  out->next_ = streams_;
+  if (streams_ != nullptr) streams_->prev_ = out;
+  streams_ = out;
+  ++open_streams_;
+  return out;
+}
+
+void Http2SessionState::FreeStream(Http2Stream* stream) {
+  if (stream->next_ != nullptr) stream->next_->prev_ = stream->prev_;
+  (stream->prev_ != nullptr ? stream->prev_->next_ : streams_) = stream->next_;
+  --open_streams_;
+  busy_ = loop_.now();
+  std::unique_ptr<Http2Stream> owned(stream);
+  if (free_.size() >= limits::kFreeStreamsMax) return;
+  // Header memory is kept for the next stream, everything else starts over.
+  HeaderBlock received = std::move(stream->received_);
+  received.Clear();
+  *owned = Http2Stream();
+  owned->received_ = std::move(received);
+  free_.push_back(std::move(owned));
+}
+
+void Http2SessionState::CloseStreams(Http2Error error) {
+  bool client = options_.role == Http2Role::kClient;
+  while (streams_ != nullptr) {
+    Http2Stream* stream = streams_;
+    nghttp2_session_set_stream_user_data(session_, stream->id_, nullptr);
+    StreamUser* user = stream->user_;
+    bool never = client && !stream->sent_;
+    FreeStream(stream);
+    if (user != nullptr) user->OnClosed(error, never);
+  }
+}
+
+bool Http2SessionState::Allow(RateLimit& limit) { return limit.Take(loop_.now()); }
+
+int Http2SessionState::Abuse(absl::string_view what) {
+  abuse_ = what;
+  return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+void Http2SessionState::SubmitBody(Http2Stream& stream, const HeaderBlock& headers, bool end) {
+  NameValues fields = ToNameValues(headers);
+  nghttp2_data_provider provider{};
+  provider.source.ptr = &stream;
+  provider.read_callback = ReadBody;
+  stream.local_ended_ = end;
+  stream.body_started_ = !end;
+  nghttp2_submit_response(session_, stream.id_, fields.data(), fields.size(),
+                          end ? nullptr : &provider);
+}
+
+void Http2SessionState::Sent(Http2Stream& stream, size_t size) {
+  stream.unsent_bytes_ -= size;
+  stream.progress_ = loop_.now();
+  if (!stream.above_low_water_ || stream.unsent_bytes_ > Http2Stream::kLowWater) return;
+  stream.above_low_water_ = false;
+  if (stream.user_ != nullptr) stream.user_->OnDrained();
+}
+
+void Http2SessionState::ArmHousekeeping() {
+  housekeeping_.Arm(ready_ ? absl::Seconds(5) : absl::Seconds(1));
+}
+
+void Http2SessionState::Housekeeping() {
+  EventLoop::Tick now = loop_.now();
+  auto late = [now](EventLoop::Tick since, absl::Duration limit) {
+    return now - since > absl::ToInt64Milliseconds(limit);
+  };
+  if (!ready_ && late(started_, options_.ready_timeout))
+    return outer_.Close(Http2Error::kNoError, "not ready in time");
+  if (headers_begun_ != 0 && late(headers_begun_, options_.ready_timeout))
+    return outer_.Close(Http2Error::kEnhanceYourCalm, "header block without end");
+  if (ping_sent_ != 0 && late(ping_sent_, options_.keepalive_timeout))
+    return outer_.Close(Http2Error::kNoError, "no answer to a ping");
+  if (ready_ && open_streams_ == 0 && late(busy_, options_.idle_timeout)) {
+    if (options_.role == Http2Role::kClient) return outer_.Close(Http2Error::kNoError, "idle");
+    if (!draining_) outer_.Drain();
+  }
+  for (Http2Stream* stream = streams_; stream != nullptr; stream = stream->next_) {
+    if (stream->unsent_bytes_ > 0 && late(stream->progress_, options_.stalled_timeout))
+      stream->Reset(Http2Error::kCancel);
+  }
+  if (ready_ && open_streams_ > 0 && ping_sent_ == 0 && late(heard_, options_.keepalive_interval)) {
+    ping_sent_ = now;
+    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+    outer_.connection_->WriteSoon();
+  }
+  ArmHousekeeping();
+}
+
+// ---- Http2Session -------------------------------------------------------------------------------
+
+Http2Session::Http2Session(EventLoop& loop, std::unique_ptr<Connection> connection,
+                           const Options& options, SessionUser& user)
+    : loop_(loop),
+      connection_(std::move(connection)),
+      state_(std::make_unique<Http2SessionState>(*this, loop, options, user)) {
+  nghttp2_settings_entry entries[] = {
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options.stream_window_bytes},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits::kHeaderBytesMax},
+      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+      options.role == Http2Role::kServer
+          ? nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+                                   options.max_concurrent_streams}
+          : nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+  };
+  nghttp2_submit_settings(state_->session_, NGHTTP2_FLAG_NONE, entries,
+                          sizeof entries / sizeof entries[0]);
+  nghttp2_session_set_local_window_size(state_->session_, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<int32_t>(options.connection_window_bytes));
+  state_->ArmHousekeeping();
+  connection_->Start(this);
+}
+
+Http2Session::~Http2Session() = default;
+
+Http2Stream* Http2Session::Open(const HeaderBlock& headers, bool end_stream, StreamUser* user) {
+  if (!accepts_streams()) return nullptr;
+  NameValues fields = ToNameValues(headers);
+  Http2Stream* stream = state_->NewStream(0);
+  nghttp2_data_provider provider{};
+  provider.source.ptr = stream;
+  provider.read_callback = ReadBody;
+  int32_t id = nghttp2_submit_request(state_->session_, nullptr, fields.data(), fields.size(),
+                                      end_stream ? nullptr : &provider, stream);
+  if (id < 0) {  // stream ids are used up: a new connection has to serve
+    state_->FreeStream(stream);
+    state_->goaway_received_ = true;
+    return nullptr;
+  }
+  stream->id_ = id;
+  stream->user_ = user;
+  stream->local_ended_ = end_stream;
+  stream->body_started_ = !end_stream;
+  connection_->WriteSoon();
+  return stream;
+}
+
+bool Http2Session::accepts_streams() const {
+  const Http2SessionState& state = *state_;
+  return state.ready_ && !state.closing_ && !state.goaway_received_ && !state.draining_ &&
+         state.open_streams_ < nghttp2_session_get_remote_settings(
+                                   state.session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+size_t Http2Session::open_streams() const { return state_->open_streams_; }
+bool Http2Session::ready() const { return state_->ready_; }
+
+void Http2Session::Drain() {
+  Http2SessionState& state = *state_;
+  if (state.closing_ || state.draining_) return;
+  state.draining_ = true;
+  if (state.options_.role == Http2Role::kServer) {
+    // RFC 9113 section 6.8: say that no more is wanted, and only a round trip later what was taken.
+    nghttp2_submit_shutdown_notice(state.session_);
+    state.drain_timer_.Arm(limits::kGoawayGap);
+  } else {
+    state.goaway_sent_ = true;
+    nghttp2_submit_goaway(state.session_, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0);
+  }
+  connection_->WriteSoon();
+}
+
+void Http2Session::Close(Http2Error error, absl::string_view why) {
+  Http2SessionState& state = *state_;
+  if (state.closing_) return;
+  state.closing_ = true;
+  state.housekeeping_.Disarm();
+  state.drain_timer_.Disarm();
+  // By hand: after a failed callback nghttp2 must not be asked for frames any more.
+  uint32_t last =
+      static_cast<uint32_t>(std::max(0, nghttp2_session_get_last_proc_stream_id(state.session_)));
+  auto put32 = [&state](uint32_t value) {
+    for (int shift = 24; shift >= 0; shift -= 8)
+      state.last_bytes_.push_back(static_cast<char>(value >> shift & 0xff));
+  };
+  state.last_bytes_.append({0, 0, 8, NGHTTP2_GOAWAY, 0});
+  put32(0);
+  put32(last);
+  put32(static_cast<uint32_t>(error));
+  state.abuse_ = why;
+  state.CloseStreams(error == Http2Error::kNoError ? Http2Error::kCancel : error);
+  connection_->WriteSoon();
+}
+
+void Http2Session::OnConnected() { connection_->WriteSoon(); }
+
+bool Http2Session::OnBytes(absl::string_view bytes) {
+  Http2SessionState& state = *state_;
+  state.heard_ = loop_.now();
+  connection_->WriteSoon();
+  if (state.closing_ || nghttp2_session_want_read(state.session_) == 0) return true;
+  ssize_t taken = nghttp2_session_mem_recv(
+      state.session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  if (taken >= 0) return true;
+  if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return false;
+  bool flood = taken == NGHTTP2_ERR_CALLBACK_FAILURE || taken == NGHTTP2_ERR_FLOODED;
+  Close(flood ? Http2Error::kEnhanceYourCalm : Http2Error::kProtocolError,
+        state.abuse_.empty() ? "broken HTTP/2" : state.abuse_);
+  return true;
+}
+
+bool Http2Session::Produce(std::string& out, size_t room) {
+  Http2SessionState& state = *state_;
+  size_t begin = out.size();
+  state.out_ = &out;
+  while (!state.closing_ && out.size() - begin < room) {
+    const uint8_t* data = nullptr;
+    size_t before = out.size();
+    ssize_t size = nghttp2_session_mem_send(state.session_, &data);
+    if (size < 0) {
+      Close(Http2Error::kInternalError, "frames cannot be made");
+      break;
+    }
+    if (size > 0) out.append(reinterpret_cast<const char*>(data), static_cast<size_t>(size));
+    // DATA frames are appended by the callback and return 0 bytes here.
+    if (out.size() == before) break;
+  }
+  state.out_ = nullptr;
+  if (!state.closing_ && !state.abuse_.empty()) Close(Http2Error::kEnhanceYourCalm, state.abuse_);
+  if (state.closing_) {
+    out.append(state.last_bytes_);
+    state.last_bytes_.clear();
+    return false;
+  }
+  bool finished = nghttp2_session_want_read(state.session_) == 0 &&
+                  nghttp2_session_want_write(state.session_) == 0;
+  bool drained = state.goaway_sent_ && state.open_streams_ == 0 &&
+                 nghttp2_session_want_write(state.session_) == 0;
+  return !(finished || drained);
+}
+
+void Http2Session::OnConnectionClosed(const absl::Status& why) {
+  Http2SessionState& state = *state_;
+  state.closing_ = true;
+  state.housekeeping_.Disarm();
+  state.drain_timer_.Disarm();
+  state.CloseStreams(Http2Error::kCancel);
+  state.user_.OnSessionClosed(why);
+}
+
+}  // namespace domicile::proxy
