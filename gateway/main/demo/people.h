@@ -3,8 +3,8 @@
 // A few thousand a region come out of a seed; a handful with a story are named, and
 // stories, tests and the demo refer to them by these ids. Nobody here exists.
 // Pure: equal arguments give equal people, on every machine.
-#ifndef DOMICILE_TESTS_SAMPLE_PEOPLE_H_
-#define DOMICILE_TESTS_SAMPLE_PEOPLE_H_
+#ifndef DOMICILE_GATEWAY_MAIN_DEMO_PEOPLE_H_
+#define DOMICILE_GATEWAY_MAIN_DEMO_PEOPLE_H_
 
 #include <cstdint>
 #include <string>
@@ -12,7 +12,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace domicile::sample {
+namespace domicile::demo {
 
 // The id namespace of people in the sample schemas' labels.
 inline constexpr char kUserNamespace[] = "acme.user";
@@ -59,6 +59,6 @@ struct Person {
 // `count` generated ones, ids "u-<region>-00001" on.
 std::vector<Person> PeopleOf(absl::string_view region, uint64_t seed, int count);
 
-}  // namespace domicile::sample
+}  // namespace domicile::demo
 
-#endif  // DOMICILE_TESTS_SAMPLE_PEOPLE_H_
+#endif  // DOMICILE_GATEWAY_MAIN_DEMO_PEOPLE_H_

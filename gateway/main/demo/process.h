@@ -6,8 +6,8 @@
 // Errors: Start gives Unavailable when the program cannot be executed; ReadLine gives
 // DeadlineExceeded after `timeout` and OutOfRange at the end of the output.
 // Thread-safety: thread-compatible.
-#ifndef DOMICILE_TESTS_SAMPLE_PROCESS_H_
-#define DOMICILE_TESTS_SAMPLE_PROCESS_H_
+#ifndef DOMICILE_GATEWAY_MAIN_DEMO_PROCESS_H_
+#define DOMICILE_GATEWAY_MAIN_DEMO_PROCESS_H_
 
 #include <sys/types.h>
 
@@ -21,7 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-namespace domicile::sample {
+namespace domicile::demo {
 
 struct ProcessOptions {
   std::vector<std::string> command;  // program path, then arguments
@@ -67,6 +67,6 @@ class Process {
   std::optional<int> exit_code_;
 };
 
-}  // namespace domicile::sample
+}  // namespace domicile::demo
 
-#endif  // DOMICILE_TESTS_SAMPLE_PROCESS_H_
+#endif  // DOMICILE_GATEWAY_MAIN_DEMO_PROCESS_H_

@@ -12,8 +12,8 @@
 // Errors: Status with the process, its log file and what to look at.
 // Thread-safety: thread-compatible; token and credential getters may be called from any
 // thread after Start.
-#ifndef DOMICILE_TESTS_SAMPLE_WORLD_H_
-#define DOMICILE_TESTS_SAMPLE_WORLD_H_
+#ifndef DOMICILE_GATEWAY_MAIN_DEMO_WORLD_H_
+#define DOMICILE_GATEWAY_MAIN_DEMO_WORLD_H_
 
 #include <functional>
 #include <memory>
@@ -24,10 +24,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "tests/sample/issuer.h"
-#include "tests/sample/process.h"
+#include "gateway/main/demo/issuer.h"
+#include "gateway/main/demo/process.h"
 
-namespace domicile::sample {
+namespace domicile::demo {
 
 struct WorldOptions {
   std::string directory;                                  // everything is written here; must exist
@@ -95,6 +95,6 @@ class World {
 std::string CountryOf(absl::string_view region);
 std::string TrustDomainOf(absl::string_view region);  // "us.acme.example"
 
-}  // namespace domicile::sample
+}  // namespace domicile::demo
 
-#endif  // DOMICILE_TESTS_SAMPLE_WORLD_H_
+#endif  // DOMICILE_GATEWAY_MAIN_DEMO_WORLD_H_

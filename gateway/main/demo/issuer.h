@@ -5,8 +5,8 @@
 // Keys exist in memory alone and die with the object.
 // Errors: Internal when the system has no randomness or OpenSSL fails.
 // Thread-safety: immutable after Create.
-#ifndef DOMICILE_TESTS_SAMPLE_ISSUER_H_
-#define DOMICILE_TESTS_SAMPLE_ISSUER_H_
+#ifndef DOMICILE_GATEWAY_MAIN_DEMO_ISSUER_H_
+#define DOMICILE_GATEWAY_MAIN_DEMO_ISSUER_H_
 
 #include <memory>
 #include <string>
@@ -16,7 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-namespace domicile::sample {
+namespace domicile::demo {
 
 enum class SigningAlgorithm { kEdDsa, kEs256, kRs256 };
 
@@ -59,6 +59,6 @@ class Issuer {
                                               absl::string_view payload) const = 0;
 };
 
-}  // namespace domicile::sample
+}  // namespace domicile::demo
 
-#endif  // DOMICILE_TESTS_SAMPLE_ISSUER_H_
+#endif  // DOMICILE_GATEWAY_MAIN_DEMO_ISSUER_H_
