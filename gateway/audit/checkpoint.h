@@ -7,7 +7,8 @@
 // Errors: InvalidArgument for text that is no note or no checkpoint; PermissionDenied when no
 // known key signed it; DataLoss when a line of a known key does not verify.
 // Limits: kNoteBytesMax, kSignaturesMax.
-// INVARIANT: a log signs only sizes and roots that continue the last one it signed; store/ keeps it.
+// INVARIANT: a log signs only sizes and roots that continue the last one it signed; store/ keeps
+// it.
 #ifndef DOMICILE_GATEWAY_AUDIT_CHECKPOINT_H_
 #define DOMICILE_GATEWAY_AUDIT_CHECKPOINT_H_
 

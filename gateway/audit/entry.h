@@ -34,12 +34,12 @@
 namespace domicile::audit {
 
 inline constexpr uint64_t kEntryVersion = 1;
-inline constexpr size_t kEntryBytesMax = 4096;     // design 6.8
-inline constexpr size_t kRulesMax = 64;            // 3 bytes each: 192 of 4,096
+inline constexpr size_t kEntryBytesMax = 4096;  // design 6.8
+inline constexpr size_t kRulesMax = 64;         // 3 bytes each: 192 of 4,096
 inline constexpr size_t kGrantsMax = 8;
 inline constexpr size_t kQuorumsMax = 32;
-inline constexpr size_t kSubjectsMax = 16;         // in DECISION: 18 bytes each
-inline constexpr size_t kMoreSubjectsMax = 100;    // in SUBJECTS (design 6.8)
+inline constexpr size_t kSubjectsMax = 16;       // in DECISION: 18 bytes each
+inline constexpr size_t kMoreSubjectsMax = 100;  // in SUBJECTS (design 6.8)
 inline constexpr size_t kSiblingsMax = 64;
 inline constexpr size_t kRegionCodeBytesMax = 32;
 inline constexpr size_t kGatewayIdBytesMax = 64;
@@ -56,7 +56,13 @@ enum class Direction : uint8_t { kCall = 0, kRequest = 1, kResponse = 2 };
 // The same numbers as enforce::Strength.
 enum class Strength : uint8_t { kIntegrated = 0, kDurable = 1, kWitnessed = 2 };
 enum class AlertCause : uint8_t {
-  kRule = 1, kTag = 2, kForward = 3, kStore = 4, kFacts = 5, kClock = 6, kLog = 7
+  kRule = 1,
+  kTag = 2,
+  kForward = 3,
+  kStore = 4,
+  kFacts = 5,
+  kClock = 6,
+  kLog = 7
 };
 enum class ExceptionState : uint8_t { kDraft = 1 };
 
@@ -72,10 +78,10 @@ struct ContextEntry {
   Bytes32 schema_digest{};
   Bytes32 config_digest{};
   Bytes32 build_digest{};
-  std::string region;       // 1 to 32 of [a-z0-9._-]
-  std::string gateway;      // 1 to 64 of [a-z0-9._-]
+  std::string region;   // 1 to 32 of [a-z0-9._-]
+  std::string gateway;  // 1 to 64 of [a-z0-9._-]
   uint32_t slot = 0;
-  uint64_t epoch_ms = 0;    // start of the process
+  uint64_t epoch_ms = 0;  // start of the process
   bool development = false;
   friend bool operator==(const ContextEntry&, const ContextEntry&) = default;
 };
@@ -96,14 +102,14 @@ struct DecisionEntry {
   Nonce nonce{};
   std::optional<uint32_t> method;  // Method::number
   Direction direction = Direction::kCall;
-  uint64_t message = 0;            // from 1 in its direction; 0 with kCall
+  uint64_t message = 0;  // from 1 in its direction; 0 with kCall
 
   // The answer.
   access::Effect effect = access::Effect::kDeny;
   access::Effect existence = access::Effect::kDeny;
   access::Reason reason = access::Reason::kUndecidable;
   access::Reason shown_reason = access::Reason::kUndecidable;
-  access::RuleList rules;          // at most kRulesMax
+  access::RuleList rules;  // at most kRulesMax
   uint32_t rules_left_out = 0;
   access::CategorySet shown;
   access::CategorySet masked;
@@ -112,10 +118,10 @@ struct DecisionEntry {
   uint8_t legal_class = 0;
   access::CompanyVerdict company = access::CompanyVerdict::kNoRule;
   access::Alert alert = access::Alert::kNone;
-  access::RuleList alert_rules;    // at most kRulesMax
+  access::RuleList alert_rules;  // at most kRulesMax
   uint32_t alert_rules_left_out = 0;
-  uint64_t grant = 0;              // that decided
-  uint64_t exception = 0;          // draft opened or merged into
+  uint64_t grant = 0;      // that decided
+  uint64_t exception = 0;  // draft opened or merged into
 
   // Facts of the call, as Decide saw them.
   access::Jurisdictions jurisdictions;
@@ -140,18 +146,18 @@ struct DecisionEntry {
   std::vector<GrantFacts> grants;  // rising id, at most kGrantsMax
 
   Strength strength = Strength::kIntegrated;
-  uint32_t records = 0;            // with these facts in the message; 0: none was decided
+  uint32_t records = 0;  // with these facts in the message; 0: none was decided
   uint32_t records_withheld = 0;
   uint32_t records_masked = 0;
-  uint32_t fields_stripped = 0;    // of the message, in its first entry only
+  uint32_t fields_stripped = 0;  // of the message, in its first entry only
   Reference principal{};
   std::vector<Reference> subjects;  // rising, at most kSubjectsMax
   uint32_t subjects_total = 0;
   Reference ticket{};
   std::optional<access::RegionIndex> forwarded_by;
-  DecisionId peer_decision_id{};    // with forwarded_by only
+  DecisionId peer_decision_id{};  // with forwarded_by only
   std::optional<access::RegionIndex> forwarded_to;
-  bool pre_decided = false;         // S14
+  bool pre_decided = false;  // S14
   bool ended_call = false;
 
   friend bool operator==(const DecisionEntry&, const DecisionEntry&) = default;
@@ -175,8 +181,8 @@ struct RecordInput {
 
 struct SubjectsEntry {
   DecisionId decision_id{};
-  Nonce nonce{};      // of the DECISION that it continues
-  uint32_t part = 1;  // 1, 2, ...
+  Nonce nonce{};                    // of the DECISION that it continues
+  uint32_t part = 1;                // 1, 2, ...
   std::vector<Reference> subjects;  // rising, 1 to kMoreSubjectsMax
   friend bool operator==(const SubjectsEntry&, const SubjectsEntry&) = default;
 };
@@ -185,26 +191,26 @@ struct OutcomeEntry {
   static constexpr uint32_t kNeverAnswered = 17;
   DecisionId decision_id{};
   Nonce nonce{};
-  uint32_t grpc_status = 0;  // 0 to 16, or kNeverAnswered
+  uint32_t grpc_status = 0;                              // 0 to 16, or kNeverAnswered
   access::Reason reason = access::Reason::kUndecidable;  // when the call ended here
-  bool forwarded = false;    // at least one message went on
+  bool forwarded = false;                                // at least one message went on
   uint32_t messages_forwarded = 0;
   uint32_t messages_released = 0;
   uint32_t homes_registered = 0;
   uint32_t records_stamped = 0;
-  Bytes16 status_digest{};   // StatusDigest() of the upstream's error text
+  Bytes16 status_digest{};  // StatusDigest() of the upstream's error text
   DecisionId peer_decision_id{};
   friend bool operator==(const OutcomeEntry&, const OutcomeEntry&) = default;
 };
 
 struct AlertEntry {
-  DecisionId decision_id{};  // may be absent
+  DecisionId decision_id{};                    // may be absent
   access::Alert level = access::Alert::kInfo;  // never kNone
   AlertCause cause = AlertCause::kRule;
   access::Reason reason = access::Reason::kUndecidable;
-  access::RuleList rules;    // at most kRulesMax
+  access::RuleList rules;  // at most kRulesMax
   std::optional<access::RegionIndex> region;
-  uint32_t count = 1;        // never 0
+  uint32_t count = 1;  // never 0
   friend bool operator==(const AlertEntry&, const AlertEntry&) = default;
 };
 
@@ -240,8 +246,8 @@ struct ExceptionEntry {
 struct Entry {
   absl::Time time;       // whole milliseconds, after 1970 and before the year 287396
   uint64_t context = 0;  // log index of its CONTEXT; 0 in a CONTEXT
-  std::variant<ContextEntry, DecisionEntry, SubjectsEntry, OutcomeEntry, AlertEntry,
-               HeartbeatEntry, ExceptionEntry>
+  std::variant<ContextEntry, DecisionEntry, SubjectsEntry, OutcomeEntry, AlertEntry, HeartbeatEntry,
+               ExceptionEntry>
       body;
   friend bool operator==(const Entry&, const Entry&) = default;
 };

@@ -25,9 +25,9 @@ namespace domicile::audit {
 
 using Hash = std::array<uint8_t, 32>;
 
-Hash LeafHash(absl::string_view entry);                    // SHA-256(0x00 ‖ entry)
-Hash NodeHash(const Hash& left, const Hash& right);        // SHA-256(0x01 ‖ left ‖ right)
-Hash EmptyRoot();                                          // SHA-256("")
+Hash LeafHash(absl::string_view entry);              // SHA-256(0x00 ‖ entry)
+Hash NodeHash(const Hash& left, const Hash& right);  // SHA-256(0x01 ‖ left ‖ right)
+Hash EmptyRoot();                                    // SHA-256("")
 
 // The right edge of a growing tree: roots of its full subtrees, largest first.
 class TreeEdge {

@@ -53,9 +53,9 @@ struct HomeRow {
 };
 
 struct ImportReport {
-  uint64_t lines = 0;     // of data, seen
+  uint64_t lines = 0;  // of data, seen
   uint64_t added = 0;
-  uint64_t unchanged = 0; // were there already
+  uint64_t unchanged = 0;  // were there already
 };
 
 class SqliteDirectory final : public enforce::Directory {

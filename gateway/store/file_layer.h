@@ -28,9 +28,10 @@ class LogFile {
   virtual ~LogFile() = default;  // closes
   virtual IoResult ReadAt(uint64_t offset, char* to, size_t bytes) = 0;
   virtual IoResult WriteAt(uint64_t offset, absl::string_view bytes) = 0;
-  virtual int Sync() = 0;                    // fdatasync; an error is final
+  virtual int Sync() = 0;  // fdatasync; an error is final
   virtual int Truncate(uint64_t size) = 0;
-  virtual int Reserve(uint64_t size) = 0;    // makes it at least `size` long, with blocks, zeros at the end
+  virtual int Reserve(
+      uint64_t size) = 0;  // makes it at least `size` long, with blocks, zeros at the end
   virtual int Size(uint64_t* size) = 0;
 };
 
@@ -38,7 +39,8 @@ class FileLayer {
  public:
   virtual ~FileLayer() = default;
   virtual int Open(const std::string& path, bool writable, std::unique_ptr<LogFile>* file) = 0;
-  virtual int Create(const std::string& path, std::unique_ptr<LogFile>* file) = 0;  // EEXIST if there
+  virtual int Create(const std::string& path,
+                     std::unique_ptr<LogFile>* file) = 0;  // EEXIST if there
   virtual int List(const std::string& directory, std::vector<std::string>* names) = 0;  // sorted
   virtual int Remove(const std::string& path) = 0;
   virtual int Rename(const std::string& from, const std::string& to) = 0;

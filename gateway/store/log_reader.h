@@ -41,8 +41,8 @@ class LogReader {
 
   // Of what was read so far.
   uint64_t entries_read() const;
-  std::string head() const;       // newest head seen, a signed note; empty: none
-  uint64_t head_size() const;     // entries it covers
+  std::string head() const;    // newest head seen, a signed note; empty: none
+  uint64_t head_size() const;  // entries it covers
 
  private:
   class Impl;

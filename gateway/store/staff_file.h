@@ -17,7 +17,7 @@ namespace domicile::store {
 
 inline constexpr size_t kStaffFileBytesMax = 256 << 20;  // a million people
 inline constexpr size_t kStaffRowsMax = 1'000'000;
-inline constexpr size_t kStaffLocationsMax = 16;         // of one row; each may be a jurisdiction
+inline constexpr size_t kStaffLocationsMax = 16;  // of one row; each may be a jurisdiction
 
 // InvalidArgument listing the first problems, each as file:line: what.
 absl::StatusOr<identity::StaffDirectory> ParseStaffFile(absl::string_view content,

@@ -49,9 +49,9 @@ class WatchedFile final : public Watched {
  public:
   using Parser = std::function<absl::StatusOr<T>(const std::string& content, absl::Time modified)>;
   struct Snapshot {
-    std::shared_ptr<const T> content;  // null before the first good load
+    std::shared_ptr<const T> content;             // null before the first good load
     absl::Time confirmed = absl::InfinitePast();  // when the file was last seen to hold it
-    absl::Status last;                 // of the last Refresh
+    absl::Status last;                            // of the last Refresh
     // Content that may still be relied on at `now`; null when there is none or it is too old.
     const T* Fresh(absl::Time now, absl::Duration max_age) const {
       return content != nullptr && now - confirmed <= max_age ? content.get() : nullptr;
@@ -102,8 +102,7 @@ absl::Status WatchedFile<T>::Load(Snapshot& next) ABSL_NO_THREAD_SAFETY_ANALYSIS
   if (next.content == nullptr || !(*stamp == stamp_) || !next.last.ok()) {
     auto read = ReadStamped(path_, bytes_max_);
     if (!read.ok()) return read.status();
-    absl::StatusOr<T> parsed =
-        parser_(read->first, absl::FromUnixNanos(read->second.modified_ns));
+    absl::StatusOr<T> parsed = parser_(read->first, absl::FromUnixNanos(read->second.modified_ns));
     if (!parsed.ok()) return parsed.status();
     next.content = std::make_shared<const T>(*std::move(parsed));
     stamp_ = read->second;
