@@ -39,6 +39,9 @@ struct Principal {
   std::string workload;  // SPIFFE ID of the calling process
   // kind user: the token's data-subject claim, compared byte for byte (S3). "" otherwise.
   std::string data_subject_claim;
+  // Namespace that the claim is an id of; a record of another namespace is never the user's own.
+  // "": the issuer names none, and every namespace counts.
+  std::string data_subject_namespace;
   Jurisdictions jurisdictions;
   RoleSet roles;
   // Patterns of the policy that the workload matches. A forwarded call's workload is a claim of

@@ -12,9 +12,10 @@
 // INVARIANT: no ForwardRequest, SendHeaders of an upstream, ReleaseMessage or End
 // with upstream text is emitted before the entry that P2 asks for was reported
 // durable, and none at all after an End.
-// INVARIANT: exactly one End is emitted; after it only Append, Locate,
-// CancelUpstream and Done may follow (a pre-decided call is recorded exactly after
-// it was answered, S14). Done is last.
+// INVARIANT: exactly one End is emitted, or none when the client went away first;
+// after it only Append, Locate, CancelUpstream and Done follow (a pre-decided call
+// is recorded exactly after it was answered, S14). Done is last. At End the proxy
+// forgets every message that it still holds.
 //
 // Lifetime: one Call for one stream, owned by its loop. Thread-compatible.
 // Errors: none; whatever cannot be found out ends the call with its own reason.
@@ -41,6 +42,10 @@ namespace domicile::enforce {
 // A message that the proxy holds, numbered from 1 in each direction.
 using Handle = uint64_t;
 
+// Fresh random bytes that CallOpened needs: 16 decision id, 16 nonce seed, 16 forward nonce, 8
+// exception id.
+inline constexpr size_t kRandomBytes = 56;
+
 // ---- What happens (events) ----------------------------------------------------------------
 
 // The request headers were read and pass the transport's checks.
@@ -48,8 +53,11 @@ struct CallOpened {
   access::Method method;   // from the schema that belongs to the snapshot
   UpstreamFacts upstream;  // of the upstream that serves it here
   CallEvidence evidence;   // certificate, token, the client's four metadata, forward statement
-  std::string randomness;  // 48 fresh random bytes: decision id, nonces
-  absl::Time now;          // UTC wall clock
+  std::string randomness;  // kRandomBytes fresh random bytes: decision id, nonces, exception id
+  // Of the loop; outlive the Call. Null: nothing is remembered, and no forwarded call accepted.
+  identity::TokenCache* tokens = nullptr;
+  identity::ReplayWindow* replays = nullptr;
+  absl::Time now;  // UTC wall clock
 };
 // One request or response message was scanned under the call's plan. The views in `findings`
 // point into bytes that the proxy keeps until it was told to forward, release or drop the handle.
@@ -133,6 +141,7 @@ struct Append {
 // of `peer` with a fresh forwarding statement.
 struct OpenUpstream {
   std::optional<access::RegionIndex> peer;
+  identity::ForwardStatement forward;  // filled when `peer` is set; the proxy signs it
 };
 struct ForwardRequest {
   Handle handle;

@@ -1,0 +1,340 @@
+#include "gateway/enforce/call.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "gateway/base/check.h"
+#include "gateway/enforce/call_state.h"
+#include "gateway/enforce/errors.h"
+#include "gateway/policy/purposes.h"
+
+namespace domicile::enforce {
+
+using access::Action;
+using access::Effect;
+using access::Reason;
+
+Call::Call(std::shared_ptr<const Snapshot> snapshot)
+    : state_(std::make_unique<CallState>(std::move(snapshot))) {}
+Call::~Call() = default;
+void Call::On(Event event, Effects& effects) { state_->On(std::move(event), effects); }
+const std::string& Call::decision_id() const { return state_->decision_id(); }
+
+void CallState::On(Event event, Effects& effects) {
+  out_ = &effects;
+  std::visit(
+      [this](auto&& happened) {
+        // The wall clock may be set back; a call's own time never is.
+        now_ = std::max(now_, happened.now);
+        Handle_(std::move(happened));
+      },
+      std::move(event));
+  SettleDone();
+  out_ = nullptr;
+}
+
+// ---- Open: identify, pre-decide ------------------------------------------------------------
+
+void CallState::Handle_(CallOpened event) {
+  DOMICILE_CHECK(event.randomness.size() == kRandomBytes);
+  opened_at_ = event.now;
+  method_ = std::move(event.method);
+  upstream_ = event.upstream;
+  evidence_ = std::move(event.evidence);
+  tokens_ = event.tokens;
+  replays_ = event.replays;
+  audit::DecisionId id;
+  std::memcpy(id.data(), event.randomness.data(), id.size());
+  decision_hex_ = absl::BytesToHexString(event.randomness.substr(0, 16));
+  recorder_.emplace(id, event.randomness.substr(16, 16));
+  random_forward_nonce_ = event.randomness.substr(32, 16);
+  std::memcpy(&random_exception_, event.randomness.data() + 48, sizeof random_exception_);
+  random_exception_ |= 1;  // never zero, which means none
+
+  if (snapshot_->policy == nullptr)
+    return Deny(Reason::kPolicyUnavailable, audit::Direction::kCall, 0);
+  recorder_->SetCaller(snapshot_, &method_, nullptr);
+  if (!Identify()) return;
+  if (method_.action == Action::kUnlabelled) {
+    return Deny(Reason::kMethodNotClassified, audit::Direction::kCall, 0);
+  }
+  Emit(SetTimer{caller_.principal.valid_until});
+  if (method_.action == Action::kNone) {
+    pass_through_ = true;
+    return OpenHop(std::nullopt);
+  }
+  PreDecide();
+}
+
+bool CallState::Identify() {
+  identity::Credentials credentials;
+  if (evidence_.certificate) credentials.certificate = &*evidence_.certificate;
+  credentials.authorization = evidence_.authorization;
+  credentials.purpose = evidence_.purpose;
+  credentials.ticket = evidence_.ticket;
+  credentials.forward = evidence_.forward;
+  credentials.method = method_.path;
+  credentials.metadata_digest =
+      identity::ClientMetadataDigest({{"domicile-exception", evidence_.exception},
+                                      {"domicile-purpose", evidence_.purpose},
+                                      {"domicile-region", evidence_.region},
+                                      {"domicile-ticket", evidence_.ticket}});
+  caller_ = identity::Identify(*snapshot_->trust, snapshot_->policy->vocabulary(), credentials,
+                               now_, tokens_, replays_);
+  recorder_->SetCaller(snapshot_, &method_, &caller_);
+  if (!caller_.identified()) {
+    Deny(caller_.problem, audit::Direction::kCall, 0);
+    return false;
+  }
+  facts_ = access::CallFacts{};
+  facts_.jurisdictions = caller_.principal.jurisdictions;
+  facts_.kind = caller_.principal.kind;
+  facts_.action = method_.action;
+  facts_.direction = access::Direction::kRequest;
+  facts_.purpose = caller_.purpose;
+  facts_.roles = caller_.principal.roles;
+  facts_.workloads_opening = caller_.principal.workloads_opening;
+  facts_.workloads_restricting = caller_.principal.workloads_restricting;
+  facts_.ticket_valid = caller_.ticket_valid;
+  facts_.ticket_assigned = caller_.ticket_assigned;
+  facts_.covered_person = caller_.principal.covered_person;
+  facts_.us_person = caller_.principal.us_person;
+
+  policy::Declaration declaration;
+  declaration.kind = facts_.kind;
+  declaration.roles = facts_.roles;
+  declaration.workloads = facts_.workloads_opening;
+  declaration.method = method_.path;
+  declaration.purpose = facts_.purpose;
+  declaration.ticket_valid = facts_.ticket_valid;
+  if (caller_.ticket != nullptr) declaration.ticket_type = caller_.ticket->type;
+  const bool unlabelled = method_.action == Action::kUnlabelled || method_.action == Action::kNone;
+  if (!unlabelled &&
+      policy::MayDeclare(*snapshot_->policy, declaration) != policy::PurposeCheck::kDeclarable) {
+    Deny(Reason::kPurposeNotPermitted, audit::Direction::kCall, 0);
+    return false;
+  }
+  return true;
+}
+
+void CallState::PreDecide() {
+  access::CategorySet returnable = method_.response_categories;
+  pre_ = policy::PreDecide(*snapshot_->policy, facts_, returnable, {});
+  // A stream's first message may never come; a single request is waited for, so that the entry
+  // can name whom it was about.
+  if (pre_.answer && method_.client_streaming) {
+    auto nothing = std::make_shared<RequestUnit>();
+    AnswerPreDecided(std::move(nothing));
+  }
+}
+
+// ---- Facts ---------------------------------------------------------------------------------
+
+access::CallFacts CallState::RequestFacts() const { return facts_; }
+
+access::CallFacts CallState::ResponseFacts() const {
+  access::CallFacts facts = facts_;
+  facts.action = policy::ResponseAction(facts.action);
+  facts.direction = access::Direction::kResponse;
+  return facts;
+}
+
+bool CallState::WritesData() const {
+  return method_.action == Action::kWrite || method_.action == Action::kCreate ||
+         method_.action == Action::kDelete || method_.action == Action::kExport;
+}
+
+// A jurisdiction outside this region's countries means that data crosses a border (design 6.8).
+Strength CallState::ReleaseStrength() const {
+  if (caller_.forwarded) return Strength::kIntegrated;
+  const policy::Region& here = snapshot_->policy->regions()[snapshot_->region.value];
+  for (const access::Jurisdiction& jurisdiction : facts_.jurisdictions) {
+    if (!here.countries.Has(jurisdiction.country)) return Strength::kIntegrated;
+  }
+  return Strength::kDurable;
+}
+
+Reason CallState::HiddenReason() const {
+  return pre_.hidden == Effect::kEscalate ? Reason::kExceptionRequired : Reason::kNotPermitted;
+}
+
+uint64_t CallState::OpenExceptionFor(Reason shown) {
+  return shown == Reason::kExceptionRequired ? random_exception_ : 0;
+}
+
+// ---- Questions -----------------------------------------------------------------------------
+
+void CallState::AskLocate(std::vector<access::DataSubject> subjects,
+                          absl::AnyInvocable<void(LocateResult)> then) {
+  const uint32_t question = ++questions_;
+  locating_.emplace(question, std::move(then));
+  Emit(Locate{question, std::move(subjects)});
+}
+
+void CallState::AskRegister(std::vector<access::DataSubject> subjects, std::string region,
+                            absl::AnyInvocable<void(absl::Status)> then) {
+  const uint32_t question = ++questions_;
+  registering_.emplace(question, std::move(then));
+  Emit(Register{question, std::move(subjects), std::move(region), now_});
+}
+
+void CallState::Commit(Strength strength, absl::AnyInvocable<void()> then) {
+  if (recorder_->empty()) return then();
+  absl::StatusOr<std::vector<std::string>> entries = recorder_->Take();
+  if (!entries.ok()) return EndWith(Reason::kAuditUnavailable);
+  const uint32_t question = ++questions_;
+  ++open_appends_;
+  appending_.emplace(question, std::move(then));
+  Emit(Append{question, *std::move(entries), strength});
+}
+
+void CallState::CommitLater() {
+  if (recorder_->empty()) return;
+  absl::StatusOr<std::vector<std::string>> entries = recorder_->Take();
+  if (!entries.ok()) return;
+  const uint32_t question = ++questions_;
+  ++open_appends_;
+  appending_.emplace(question, nullptr);
+  Emit(Append{question, *std::move(entries), Strength::kDurable});
+}
+
+void CallState::Handle_(Located event) {
+  auto asked = locating_.extract(event.question);
+  if (asked.empty()) return;
+  asked.mapped()(std::move(event.result));
+}
+
+void CallState::Handle_(Registered event) {
+  auto asked = registering_.extract(event.question);
+  if (!asked.empty() && !ended_) asked.mapped()(std::move(event.status));
+}
+
+void CallState::Handle_(Appended event) {
+  auto asked = appending_.extract(event.question);
+  if (asked.empty()) return;
+  --open_appends_;
+  if (ended_ || asked.mapped() == nullptr) return;
+  if (!event.result.status.ok()) return EndWith(Reason::kAuditUnavailable);
+  asked.mapped()();
+}
+
+// ---- End -----------------------------------------------------------------------------------
+
+void CallState::Deny(Reason reason, audit::Direction direction, uint64_t message,
+                     absl::Span<const access::DataSubject> subjects) {
+  closing_ = true;
+  const Reason shown = access::ShownFor(reason).reason;
+  EntryNote note{.direction = direction, .message = message, .shown = shown, .ended_call = true};
+  recorder_->AddCall(note, facts_, reason, nullptr, subjects, book_, now_);
+  Commit(Strength::kDurable, [this, reason] { EndWith(reason); });
+}
+
+void CallState::EndWith(Reason recorded, uint64_t exception) {
+  if (ended_) return;
+  const Denial denial =
+      MakeDenial(recorded, decision_hex_,
+                 exception == 0 ? "" : absl::StrCat(absl::Hex(exception, absl::kZeroPad16)));
+  RecordOutcome(static_cast<int>(audit::OutcomeEntry::kNeverAnswered), "", recorded);
+  Emit(End{denial.grpc_status, denial.message, denial.details, false, {}});
+  GiveUp();
+}
+
+void CallState::GiveUp() {
+  ended_ = true;
+  if (hop_open_) RecordRequest();  // asked for, though nothing came back
+  requests_.clear();
+  responses_.clear();
+  if (!judging_after_end_) locating_.clear();
+  registering_.clear();
+  if (hop_open_ && !response_end_) Emit(CancelUpstream{});
+  CommitLater();
+}
+
+void CallState::RecordOutcome(int grpc_status, absl::string_view text_digest, Reason reason) {
+  if (outcome_recorded_ || !recorder_ || !WritesData() || requests_forwarded_ == 0) return;
+  outcome_recorded_ = true;
+  audit::OutcomeEntry outcome;
+  outcome.grpc_status = static_cast<uint32_t>(grpc_status);
+  outcome.reason = reason;
+  outcome.forwarded = true;
+  outcome.messages_forwarded = static_cast<uint32_t>(requests_forwarded_);
+  outcome.messages_released = static_cast<uint32_t>(released_);
+  outcome.homes_registered = homes_registered_;
+  outcome.records_stamped = records_stamped_;
+  recorder_->AddOutcome(std::move(outcome), text_digest, now_);
+}
+
+void CallState::SettleDone() {
+  if (!ended_ || done_) return;
+  if (open_appends_ > 0 || !locating_.empty()) return;
+  done_ = true;
+  Emit(Done{});
+}
+
+// ---- What else may happen ------------------------------------------------------------------
+
+void CallState::Handle_(UpstreamFailed event) {
+  if (!closing_) EndWith(event.reason);
+}
+
+void CallState::Handle_(ClientCancelled event) {
+  if (ended_) return;
+  RecordOutcome(static_cast<int>(audit::OutcomeEntry::kNeverAnswered), "", Reason::kRule);
+  GiveUp();
+}
+
+void CallState::Handle_(LimitHit event) {
+  if (ended_ || closing_) return;
+  // What the transport could not read as a message of the method is a denial of its own.
+  const bool about_message = event.reason == Reason::kMessageUnreadable ||
+                             event.reason == Reason::kMessageTooLarge ||
+                             event.reason == Reason::kCompressionUnsupported;
+  if (about_message && recorder_ && !hop_open_) {
+    return Deny(event.reason, audit::Direction::kRequest, requests_seen_ + 1);
+  }
+  EndWith(event.reason);
+}
+
+void CallState::Handle_(TimerFired event) {
+  if (ended_ || !recorder_) return;
+  if (now_ >= caller_.principal.valid_until) EndWith(Reason::kPrincipalExpired);
+}
+
+// A new policy or new facts: the same call is asked again. Where the names of the policy changed,
+// the numbers in flight mean something else, and the call ends.
+void CallState::Handle_(SnapshotChanged event) {
+  if (ended_ || closing_ || !recorder_) return;
+  if (event.snapshot->policy == nullptr || event.method.path != method_.path ||
+      event.method.action != method_.action) {
+    return EndWith(Reason::kPolicyChanged);
+  }
+  auto names_differ = [](const auto& a, const auto& b) { return a.names() != b.names(); };
+  const access::Vocabulary& old_names = snapshot_->policy->vocabulary();
+  const access::Vocabulary& new_names = event.snapshot->policy->vocabulary();
+  if (names_differ(old_names.regions, new_names.regions) ||
+      names_differ(old_names.categories, new_names.categories) ||
+      names_differ(old_names.purposes, new_names.purposes) ||
+      names_differ(old_names.roles, new_names.roles) ||
+      names_differ(old_names.workload_patterns, new_names.workload_patterns)) {
+    return EndWith(Reason::kPolicyChanged);
+  }
+  snapshot_ = std::move(event.snapshot);
+  method_ = std::move(event.method);
+  replays_ = nullptr;
+  if (!caller_.forwarded && !Identify()) return;
+  recorder_->SetCaller(snapshot_, &method_, &caller_);
+  if (pass_through_ || hop_peer_) return;
+  pre_ = policy::PreDecide(*snapshot_->policy, facts_, method_.response_categories, {});
+  if (pre_.answer && hop_open_) return EndWith(Reason::kPolicyChanged);
+  if (!asked_) return;
+  for (const JudgedRecord& record : asked_->judged) {
+    if (policy::Decide(*snapshot_->policy, RequestFacts(), record.facts).effect < Effect::kMask) {
+      return EndWith(Reason::kPolicyChanged);
+    }
+  }
+}
+
+}  // namespace domicile::enforce

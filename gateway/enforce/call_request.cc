@@ -1,0 +1,373 @@
+// call_request.cc — the request side of a call: locate, choose the hop, judge, record, forward.
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "gateway/enforce/call_state.h"
+#include "gateway/enforce/errors.h"
+
+namespace domicile::enforce {
+
+using access::Action;
+using access::Effect;
+using access::Reason;
+
+void CallState::Handle_(RequestMessage event) {
+  if (ended_ || closing_) return;
+  auto unit = std::make_shared<RequestUnit>();
+  unit->handle = event.handle;
+  unit->number = ++requests_seen_;
+  unit->findings = std::move(event.findings);
+  requests_.push_back(std::move(unit));
+  PumpRequests();
+}
+
+void CallState::Handle_(RequestEnded event) {
+  if (ended_ || closing_) return;
+  request_ended_ = true;
+  if (requests_seen_ == 0 && !pass_through_) {
+    // A stream without a message still asks for something: it names no data subject.
+    if (!method_.client_streaming) {
+      return Deny(Reason::kMessageUnreadable, audit::Direction::kRequest, 1);
+    }
+    auto unit = std::make_shared<RequestUnit>();
+    unit->findings.problem = Reason::kRule;
+    unit->findings.records.resize(1);
+    requests_.push_back(std::move(unit));
+  }
+  PumpRequests();
+}
+
+void CallState::PumpRequests() {
+  while (!request_busy_ && !requests_.empty() && !ended_ && !closing_) {
+    std::shared_ptr<RequestUnit> unit = std::move(requests_.front());
+    requests_.pop_front();
+    request_busy_ = true;
+    StartRequest(std::move(unit));
+  }
+  if (request_ended_ && !request_end_sent_ && !request_busy_ && requests_.empty() && hop_open_ &&
+      !ended_ && !closing_) {
+    request_end_sent_ = true;
+    Emit(ForwardRequestEnd{});
+  }
+}
+
+void CallState::StartRequest(std::shared_ptr<RequestUnit> unit) {
+  if (pass_through_) return ForwardNow(*unit, {});
+  if (pre_.answer) return AnswerPreDecided(std::move(unit));
+  if (!unit->findings.readable()) {
+    return Deny(unit->findings.problem, audit::Direction::kRequest, unit->number);
+  }
+  LocateRequest(std::move(unit));
+}
+
+void CallState::LocateRequest(std::shared_ptr<RequestUnit> unit) {
+  std::vector<access::DataSubject> unknown;
+  for (const access::DataSubject& subject : unit->findings.subjects) {
+    if (!book_.Knows(subject)) unknown.push_back(subject);
+  }
+  if (unknown.empty()) return ChooseHop(std::move(unit));
+  auto asked = unknown;
+  AskLocate(std::move(asked), [this, unit, unknown = std::move(unknown)](LocateResult result) {
+    if (ended_) return;
+    if (!result.status.ok() || result.subjects.size() != unknown.size()) {
+      return Deny(Reason::kStoreUnavailable, audit::Direction::kRequest, unit->number);
+    }
+    for (size_t i = 0; i < unknown.size(); ++i) {
+      book_.Learn(unknown[i], std::move(result.subjects[i]));
+    }
+    ChooseHop(unit);
+    PumpRequests();
+  });
+}
+
+// Where a call goes that names nobody, or somebody without a home (design step 5).
+std::optional<access::RegionIndex> CallState::RouteRegion() const {
+  const policy::Policy& policy = *snapshot_->policy;
+  if (method_.route == access::Route::kRequested) {
+    return policy.vocabulary().regions.Find(evidence_.region);
+  }
+  if (method_.route != access::Route::kCaller) return std::nullopt;
+  std::optional<access::RegionIndex> region;
+  for (const access::Jurisdiction& jurisdiction : facts_.jurisdictions) {
+    if (jurisdiction.via != access::Via::kResidence) continue;
+    std::optional<access::RegionIndex> one = policy.RegionOf(jurisdiction.country);
+    if (!one || (region && *region != *one)) return std::nullopt;
+    region = one;
+  }
+  return region;
+}
+
+void CallState::ChooseHop(std::shared_ptr<RequestUnit> unit) {
+  const access::Findings& findings = unit->findings;
+  std::optional<access::RegionIndex> home;
+  bool somebody_without_home = findings.subjects.empty();
+  for (const access::DataSubject& subject : findings.subjects) {
+    std::optional<access::RegionIndex> one = CurrentHome(*snapshot_, *book_.Find(subject), now_);
+    if (!one) {
+      somebody_without_home = true;
+    } else if (home && *home != *one) {
+      return HideRequest(Reason::kMixedHomes, *unit);
+    } else {
+      home = one;
+    }
+  }
+  if (somebody_without_home && !home) {
+    const access::RecordFinding* placed = nullptr;
+    for (const access::RecordFinding& record : findings.records) {
+      if (record.home_unknown) return HideRequest(Reason::kHomeUnknown, *unit);
+      if (!record.home) continue;
+      if (placed != nullptr && *placed->home != *record.home) {
+        return HideRequest(Reason::kMixedHomes, *unit);
+      }
+      placed = &record;
+    }
+    const bool creates = method_.action == Action::kCreate;
+    if (creates && placed != nullptr) {
+      home = placed->home;
+    } else if (method_.route != access::Route::kDataSubject) {
+      home = RouteRegion();
+      // Who names a person learns the same whether or not they have a home (P10).
+      if (!home && findings.subjects.empty()) {
+        return Deny(Reason::kRegionRequired, audit::Direction::kRequest, unit->number);
+      }
+    } else if (findings.subjects.empty()) {
+      home = snapshot_->region;
+    }
+  }
+  if (!home || (somebody_without_home && !findings.subjects.empty() && !method_.creates &&
+                method_.route == access::Route::kDataSubject)) {
+    return HideRequest(Reason::kHomeUnknown, *unit);
+  }
+  const bool here = *home == snapshot_->region;
+  if (!here && caller_.forwarded) return HideRequest(Reason::kForwardedTwice, *unit);
+  if (hop_chosen_ && (here ? hop_peer_.has_value() : hop_peer_ != home)) {
+    return HideRequest(Reason::kMixedHomes, *unit);
+  }
+  hop_chosen_ = true;
+  if (here) return JudgeRequest(std::move(unit));
+  hop_peer_ = home;
+  ForwardHome(std::move(unit), *home);
+}
+
+// The home gateway decides (P3); what is recorded here is that the call went there.
+void CallState::ForwardHome(std::shared_ptr<RequestUnit> unit, access::RegionIndex home) {
+  EntryNote note{.direction = audit::Direction::kRequest,
+                 .message = unit->number,
+                 .shown = Reason::kRule,
+                 .strength = Strength::kIntegrated,
+                 .forwarded_to = home};
+  access::RecordDecision onward;
+  onward.effect = Effect::kAllow;
+  onward.existence = Effect::kAllow;
+  onward.reason = Reason::kRule;
+  recorder_->AddCall(note, facts_, Reason::kRule, &onward, unit->findings.subjects, book_, now_);
+  Commit(Strength::kIntegrated, [this, unit] { ForwardNow(*unit, {}); });
+}
+
+void CallState::JudgeRequest(std::shared_ptr<RequestUnit> unit) {
+  const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_};
+  std::vector<JudgedRecord> judged = Judge(input, book_, unit->findings);
+  for (const JudgedRecord& record : judged) {
+    if (record.decision.effect < Effect::kMask) return DenyJudged(*unit, judged);
+  }
+  absl::StatusOr<access::Edit> edit = Stamp(*unit, judged);
+  if (!edit.ok()) return Deny(Reason::kKeysUnavailable, audit::Direction::kRequest, unit->number);
+
+  asked_ = AskedFor{unit, std::move(judged), false};
+  if (!WritesData()) {
+    // A read releases nothing yet: it is recorded with its answer. A stream's requests may be many
+    // before there is one.
+    if (method_.client_streaming) {
+      RecordRequest();
+      CommitLater();
+    }
+    return ForwardNow(*unit, *std::move(edit));
+  }
+  RecordRequest();
+  Commit(Strength::kDurable, [this, unit, edit = *std::move(edit)]() mutable {
+    if (method_.creates) return RegisterHomes(unit, std::move(edit));
+    ForwardNow(*unit, std::move(edit));
+  });
+}
+
+void CallState::RecordRequest() {
+  if (!asked_ || asked_->recorded) return;
+  asked_->recorded = true;
+  EntryNote note{.direction = audit::Direction::kRequest, .message = asked_->unit->number};
+  recorder_->AddJudged(note, RequestFacts(), asked_->unit->findings, asked_->judged, book_, now_);
+}
+
+// S13: in a request there is nothing to remove a record from, so the call ends. What is shown
+// depends on whether the caller may know that the person exists (S14).
+void CallState::DenyJudged(const RequestUnit& unit, absl::Span<const JudgedRecord> judged) {
+  const JudgedRecord* worst = nullptr;
+  bool hidden = false;
+  for (const JudgedRecord& record : judged) {
+    if (record.decision.effect >= Effect::kMask) continue;
+    if (record.decision.existence < Effect::kMask) hidden = true;
+    if (worst == nullptr || record.decision.effect < worst->decision.effect) worst = &record;
+  }
+  const Reason shown = hidden                                        ? HiddenReason()
+                       : worst->decision.effect == Effect::kEscalate ? Reason::kExceptionRequired
+                                                                     : Reason::kNotPermitted;
+  const uint64_t exception = OpenExceptionFor(shown);
+  EntryNote note{.direction = audit::Direction::kRequest,
+                 .message = unit.number,
+                 .shown = shown,
+                 .ended_call = true,
+                 .exception = exception};
+  closing_ = true;
+  recorder_->AddJudged(note, RequestFacts(), unit.findings, judged, book_, now_);
+  if (exception != 0) {
+    recorder_->AddDraft(exception, RequestFacts(), worst->facts, worst->decision, now_);
+  }
+  Commit(Strength::kDurable, [this, shown, exception] { EndWith(shown, exception); });
+}
+
+// A denial for a reason that the caller must not learn: it looks like any other (P10).
+void CallState::HideRequest(Reason recorded, const RequestUnit& unit) {
+  const Reason shown = HiddenReason();
+  const uint64_t exception = OpenExceptionFor(shown);
+  EntryNote note{.direction = audit::Direction::kRequest,
+                 .message = unit.number,
+                 .shown = shown,
+                 .ended_call = true,
+                 .exception = exception};
+  closing_ = true;
+  recorder_->AddCall(note, RequestFacts(), recorded, nullptr, unit.findings.subjects, book_, now_);
+  if (exception != 0) recorder_->AddDraft(exception, RequestFacts(), {}, {}, now_);
+  Commit(Strength::kDurable, [this, shown, exception] { EndWith(shown, exception); });
+}
+
+// Created records get a tag of this region; a record that is written without one gets every home
+// to date of its person (design 6.5).
+absl::StatusOr<access::Edit> CallState::Stamp(const RequestUnit& unit,
+                                              absl::Span<const JudgedRecord> judged) {
+  access::Edit edit;
+  edit.strip_unknown_fields = false;
+  if (method_.action != Action::kCreate && method_.action != Action::kWrite) return edit;
+  for (size_t i = 0; i < judged.size(); ++i) {
+    const access::RecordFinding& record = unit.findings.records[i];
+    if (!record.stampable || judged[i].subjects.empty() || judged[i].tag_verified) continue;
+    absl::StatusOr<std::string> tag = MakeStamp(*snapshot_, book_, unit.findings, i, judged[i],
+                                                method_.action == Action::kCreate, now_);
+    if (!tag.ok()) return tag.status();
+    edit.records.resize(judged.size());
+    edit.stamps.resize(judged.size());
+    edit.stamps[i] = *std::move(tag);
+    ++records_stamped_;
+  }
+  return edit;
+}
+
+void CallState::RegisterHomes(std::shared_ptr<RequestUnit> unit, access::Edit edit) {
+  std::vector<access::DataSubject> newcomers;
+  for (const access::DataSubject& subject : unit->findings.subjects) {
+    if (book_.Find(subject)->homes.empty()) newcomers.push_back(subject);
+  }
+  if (newcomers.empty()) return ForwardNow(*unit, std::move(edit));
+  const uint32_t count = static_cast<uint32_t>(newcomers.size());
+  AskRegister(std::move(newcomers), snapshot_->region_code,
+              [this, unit, count, edit = std::move(edit)](absl::Status status) mutable {
+                // Somebody else gave the person another home since we looked: what was judged no
+                // longer holds.
+                if (!status.ok()) return EndWith(Reason::kStoreUnavailable);
+                homes_registered_ += count;
+                book_.Forget();
+                ForwardNow(*unit, std::move(edit));
+              });
+}
+
+void CallState::OpenHop(std::optional<access::RegionIndex> peer) {
+  if (hop_open_) return;
+  hop_open_ = true;
+  OpenUpstream open;
+  open.peer = peer;
+  if (peer) {
+    identity::ForwardStatement& forward = open.forward;
+    forward.region = snapshot_->region_code;
+    forward.gateway = snapshot_->gateway_id;
+    forward.target = snapshot_->policy->vocabulary().regions.Name(*peer);
+    forward.token_hash = caller_.token_hash;
+    forward.workload = caller_.principal.workload;
+    if (evidence_.certificate) forward.certificate_hash = evidence_.certificate->fingerprint;
+    forward.method = method_.path;
+    forward.metadata_digest =
+        identity::ClientMetadataDigest({{"domicile-exception", evidence_.exception},
+                                        {"domicile-purpose", evidence_.purpose},
+                                        {"domicile-region", evidence_.region},
+                                        {"domicile-ticket", evidence_.ticket}});
+    std::memcpy(forward.nonce.data(), random_forward_nonce_.data(), forward.nonce.size());
+    forward.time = absl::FromUnixMillis(absl::ToUnixMillis(now_));
+  }
+  Emit(std::move(open));
+}
+
+void CallState::ForwardNow(const RequestUnit& unit, access::Edit edit) {
+  if (ended_ || closing_) return;
+  OpenHop(hop_peer_);
+  if (unit.handle != 0) {
+    ++requests_forwarded_;
+    Emit(ForwardRequest{unit.handle, std::move(edit)});
+  }
+  request_busy_ = false;
+  PumpRequests();
+}
+
+// S14: the answer goes out before anything is read about the data subject; afterwards the exact
+// decision is recorded, where the person is at home.
+void CallState::AnswerPreDecided(std::shared_ptr<RequestUnit> unit) {
+  const Reason shown =
+      *pre_.answer == Effect::kEscalate ? Reason::kExceptionRequired : Reason::kNotPermitted;
+  judging_after_end_ = true;
+  EndWith(shown, OpenExceptionFor(shown));
+  if (!unit->findings.readable() || unit->findings.subjects.empty()) {
+    RecordPreDecided(*unit, false);
+    return CommitLater();
+  }
+  // The proxy may free the message now; the look-up and the entry need the subjects alone.
+  for (access::RecordFinding& record : unit->findings.records) {
+    record.origin_tag = absl::string_view();
+    record.record_id = absl::string_view();
+  }
+  auto asked = unit->findings.subjects;
+  AskLocate(std::move(asked), [this, unit](LocateResult result) {
+    const bool located =
+        result.status.ok() && result.subjects.size() == unit->findings.subjects.size();
+    for (size_t i = 0; located && i < result.subjects.size(); ++i) {
+      book_.Learn(unit->findings.subjects[i], std::move(result.subjects[i]));
+    }
+    RecordPreDecided(*unit, located);
+    CommitLater();
+  });
+}
+
+void CallState::RecordPreDecided(const RequestUnit& unit, bool located) {
+  const Reason shown =
+      *pre_.answer == Effect::kEscalate ? Reason::kExceptionRequired : Reason::kNotPermitted;
+  const uint64_t exception = OpenExceptionFor(shown);
+  EntryNote note{.direction = audit::Direction::kRequest,
+                 .message = unit.number,
+                 .shown = shown,
+                 .pre_decided = true,
+                 .ended_call = true,
+                 .exception = exception};
+  bool home_here = located;
+  for (const access::DataSubject& subject : unit.findings.subjects) {
+    if (!home_here) break;
+    home_here = CurrentHome(*snapshot_, *book_.Find(subject), now_) == snapshot_->region;
+  }
+  if (home_here) {
+    const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_};
+    const std::vector<JudgedRecord> judged = Judge(input, book_, unit.findings);
+    recorder_->AddJudged(note, RequestFacts(), unit.findings, judged, book_, now_);
+  } else {
+    recorder_->AddCall(note, RequestFacts(), pre_.decision.reason, &pre_.decision,
+                       unit.findings.subjects, book_, now_);
+  }
+  if (exception != 0) recorder_->AddDraft(exception, RequestFacts(), {}, pre_.decision, now_);
+}
+
+}  // namespace domicile::enforce

@@ -1,0 +1,261 @@
+// call_response.cc — the response side of a call: locate, judge, record, release.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "gateway/enforce/call_state.h"
+#include "gateway/enforce/errors.h"
+
+namespace domicile::enforce {
+
+using access::Action;
+using access::Effect;
+using access::Placement;
+using access::Reason;
+
+void CallState::Handle_(ResponseHeaders event) {
+  if (ended_ || closing_) return;
+  response_headers_ = true;
+  // A single answer may still be withheld, and then the call has the shape of any other denial.
+  if (method_.server_streaming || pass_through_) SendHeadersOnce();
+}
+
+void CallState::SendHeadersOnce() {
+  if (headers_sent_) return;
+  headers_sent_ = true;
+  Emit(SendHeaders{});
+}
+
+void CallState::Handle_(ResponseMessage event) {
+  if (ended_ || closing_) return;
+  auto unit = std::make_shared<ResponseUnit>();
+  unit->handle = event.handle;
+  unit->number = ++responses_seen_;
+  unit->findings = std::move(event.findings);
+  responses_.push_back(unit);
+  PumpResponses();
+}
+
+void CallState::Handle_(ResponseEnded event) {
+  if (ended_ || closing_) return;
+  response_end_ = std::move(event);
+  ReleaseReady();
+}
+
+void CallState::PumpResponses() {
+  for (size_t i = 0; i < responses_.size() && !response_busy_ && !ended_ && !closing_;) {
+    std::shared_ptr<ResponseUnit> unit = responses_[i];
+    if (unit->fate != ResponseUnit::Fate::kUndecided) {
+      ++i;
+      continue;
+    }
+    const size_t before = responses_.size();
+    response_busy_ = true;
+    StartResponse(std::move(unit));
+    // What was ready may have left the queue.
+    i = responses_.size() < before ? 0 : i;
+    if (response_busy_) return;
+  }
+}
+
+void CallState::StartResponse(std::shared_ptr<ResponseUnit> unit) {
+  if (pass_through_ || hop_peer_) {
+    // Decided by nobody, or by the home gateway.
+    unit->fate = ResponseUnit::Fate::kRelease;
+    unit->recorded = true;
+    unit->edit.strip_unknown_fields = false;
+    response_busy_ = false;
+    return ReleaseReady();
+  }
+  if (!unit->findings.readable()) {
+    closing_ = true;
+    const Reason shown = access::ShownFor(Reason::kUpstreamInvalid).reason;
+    EntryNote note{.direction = audit::Direction::kResponse,
+                   .message = unit->number,
+                   .shown = shown,
+                   .ended_call = true};
+    recorder_->AddCall(note, ResponseFacts(), unit->findings.problem, nullptr, {}, book_, now_);
+    return Commit(Strength::kDurable, [this] { EndWith(Reason::kUpstreamInvalid); });
+  }
+  std::vector<access::DataSubject> unknown;
+  for (const access::DataSubject& subject : unit->findings.subjects) {
+    if (!book_.Knows(subject)) unknown.push_back(subject);
+  }
+  if (unknown.empty()) return JudgeResponse(std::move(unit));
+  auto asked = unknown;
+  AskLocate(std::move(asked), [this, unit, unknown = std::move(unknown)](LocateResult result) {
+    if (ended_ || closing_) return;
+    if (!result.status.ok() || result.subjects.size() != unknown.size()) {
+      return Deny(Reason::kStoreUnavailable, audit::Direction::kResponse, unit->number);
+    }
+    for (size_t i = 0; i < unknown.size(); ++i) {
+      book_.Learn(unknown[i], std::move(result.subjects[i]));
+    }
+    JudgeResponse(unit);
+    PumpResponses();
+  });
+}
+
+void CallState::JudgeResponse(std::shared_ptr<ResponseUnit> unit) {
+  const JudgeInput input{*snapshot_, method_, upstream_, caller_, ResponseFacts(), now_};
+  const std::vector<JudgedRecord> judged = Judge(input, book_, unit->findings);
+  DecideFate(*unit, judged);
+
+  EntryNote note{.direction = audit::Direction::kResponse,
+                 .message = unit->number,
+                 .strength = ReleaseStrength()};
+  if (unit->fate == ResponseUnit::Fate::kEnd) {
+    note.shown = unit->end_reason;
+    note.ended_call = true;
+    note.exception = OpenExceptionFor(unit->end_reason);
+    note.strength = Strength::kDurable;
+  }
+  if (!AnswerNamesWhatWasAsked(unit->findings)) RecordRequest();
+  if (asked_) asked_->recorded = true;
+  recorder_->AddJudged(note, ResponseFacts(), unit->findings, judged, book_, now_);
+  if (note.exception != 0) {
+    const JudgedRecord& worst = *std::min_element(judged.begin(), judged.end(),
+                                                  [](const JudgedRecord& a, const JudgedRecord& b) {
+                                                    return a.decision.effect < b.decision.effect;
+                                                  });
+    recorder_->AddDraft(note.exception, ResponseFacts(), worst.facts, worst.decision, now_);
+  }
+  response_busy_ = false;
+  Commit(note.strength, [this, unit] {
+    unit->recorded = true;
+    ReleaseReady();
+  });
+}
+
+// One entry is enough for a question by ids alone whose answer is about the very same people.
+bool CallState::AnswerNamesWhatWasAsked(const access::Findings& answer) const {
+  if (!asked_) return false;
+  const access::Findings& question = asked_->unit->findings;
+  if (question.subjects.empty()) return false;
+  for (const JudgedRecord& record : asked_->judged) {
+    if (!record.facts.categories.empty()) return false;
+  }
+  return std::all_of(question.subjects.begin(), question.subjects.end(),
+                     [&](const access::DataSubject& subject) {
+                       return std::find(answer.subjects.begin(), answer.subjects.end(), subject) !=
+                              answer.subjects.end();
+                     });
+}
+
+// S13: what is withheld is removed where it can be; where it can't, the message goes with it.
+void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> judged) {
+  unit.fate = ResponseUnit::Fate::kRelease;
+  unit.edit.records.resize(judged.size());
+  std::vector<bool> gone(judged.size(), false);
+  for (size_t i = 0; i < judged.size(); ++i) {
+    const access::RecordFinding& record = unit.findings.records[i];
+    const access::RecordDecision& decision = judged[i].decision;
+    const bool may_know = decision.existence >= Effect::kMask;
+    if (record.parent >= 0 && gone[record.parent]) {
+      gone[i] = true;
+      continue;
+    }
+    if (decision.effect >= Effect::kMask) {
+      unit.edit.records[i].masked = decision.masked;
+      unit.edit.records[i].cleared = decision.cleared;
+      if (decision.effect == Effect::kMask && may_know) ++unit.masked;
+      unit.origins = unit.origins | judged[i].facts.origins;
+      continue;
+    }
+    gone[i] = true;
+    if (record.placement == Placement::kRemovable) {
+      unit.edit.records[i].remove = true;
+      if (may_know) ++unit.withheld;
+      continue;
+    }
+    if (method_.server_streaming && method_.withheld == access::Withheld::kSkip &&
+        record.placement == Placement::kMessage) {
+      unit.fate = ResponseUnit::Fate::kSkip;
+      if (may_know) ++unit.withheld;
+      continue;
+    }
+    unit.fate = ResponseUnit::Fate::kEnd;
+    unit.end_reason = !may_know                              ? HiddenReason()
+                      : decision.effect == Effect::kEscalate ? Reason::kExceptionRequired
+                                                             : Reason::kNotPermitted;
+    return;
+  }
+}
+
+void CallState::ReleaseReady() {
+  while (!responses_.empty() && !ended_ && !closing_) {
+    const std::shared_ptr<ResponseUnit> unit = responses_.front();
+    if (!unit->recorded) return;
+    responses_.pop_front();
+    // Right before bytes go to TLS: what identified the caller may have run out meanwhile.
+    if (now_ >= caller_.principal.valid_until) return EndWith(Reason::kPrincipalExpired);
+    switch (unit->fate) {
+      case ResponseUnit::Fate::kRelease:
+        SendHeadersOnce();
+        ++released_;
+        withheld_ += unit->withheld;
+        masked_ += unit->masked;
+        origins_ = origins_ | unit->origins;
+        Emit(ReleaseMessage{unit->handle, std::move(unit->edit)});
+        break;
+      case ResponseUnit::Fate::kSkip:
+        withheld_ += unit->withheld;
+        Emit(DropMessage{unit->handle, false});
+        break;
+      case ResponseUnit::Fate::kEnd:
+      case ResponseUnit::Fate::kUndecided:
+        return EndWith(unit->end_reason, OpenExceptionFor(unit->end_reason));
+    }
+  }
+  FinishResponse();
+}
+
+void CallState::FinishResponse() {
+  if (!response_end_ || !responses_.empty() || response_busy_ || finishing_ || ended_ || closing_) {
+    return;
+  }
+  finishing_ = true;
+  // The status says something about the person, too (NOT_FOUND), so a read that released no message
+  // is recorded before it goes out.
+  RecordRequest();
+  RecordOutcome(response_end_->grpc_status, response_end_->status_digest, Reason::kUndecidable);
+  const Strength strength = pass_through_ ? Strength::kDurable : ReleaseStrength();
+  Commit(strength, [this] {
+    const bool transparent = pass_through_ || hop_peer_.has_value();
+    End end;
+    end.grpc_status = response_end_->grpc_status;
+    end.upstream_text = transparent;
+    if (!transparent) end.trailers = Trailers();
+    if (end.grpc_status != 0 && !transparent) {
+      end.message = ReplaceUpstreamText(end.grpc_status, decision_hex_).message;
+    }
+    if (response_headers_ && end.grpc_status == 0) SendHeadersOnce();
+    Emit(std::move(end));
+    GiveUp();
+  });
+}
+
+// Counts are exact for whoever may know of everybody here; anybody else reads the same words
+// whether or not something was left out (P10).
+bool CallState::MayKnowAll() const {
+  access::RecordFacts anybody;
+  anybody.origins = upstream_.holds;
+  return policy::Decide(*snapshot_->policy, ResponseFacts(), anybody).existence >= Effect::kMask;
+}
+
+std::vector<std::pair<std::string, std::string>> CallState::Trailers() const {
+  std::vector<std::pair<std::string, std::string>> trailers;
+  std::vector<std::string> names;
+  for (access::RegionIndex region : origins_) {
+    names.push_back(snapshot_->policy->vocabulary().regions.Name(region));
+  }
+  if (!names.empty()) trailers.emplace_back("domicile-origin", absl::StrJoin(names, ","));
+  trailers.emplace_back("domicile-withheld", absl::StrCat(withheld_));
+  trailers.emplace_back("domicile-masked", absl::StrCat(masked_));
+  if (!MayKnowAll()) trailers.emplace_back("domicile-complete", "unknown");
+  return trailers;
+}
+
+}  // namespace domicile::enforce

@@ -1,0 +1,216 @@
+// call_state.h — the insides of a Call, shared by call.cc, call_request.cc and call_response.cc.
+//
+// Not a door of the room. The life of a call, in the order of the design:
+//   open      identify, pre-decide                                 (call.cc)
+//   request   locate, choose the hop, judge, record, forward       (call_request.cc)
+//   response  locate, judge, record, release                       (call_response.cc)
+//   end       one End, what is left to record, Done                (call.cc)
+// A question to the store or the log has a number; its answer finds the
+// continuation that asked.
+// Requests are worked on one at a time; so are responses, but a response whose
+// entry is still being written does not keep the next one from being judged.
+#ifndef DOMICILE_GATEWAY_ENFORCE_CALL_STATE_H_
+#define DOMICILE_GATEWAY_ENFORCE_CALL_STATE_H_
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "gateway/enforce/call.h"
+#include "gateway/enforce/judge.h"
+#include "gateway/enforce/record.h"
+#include "gateway/policy/decide.h"
+
+namespace domicile::enforce {
+
+// Borrowed views inside `findings` live until the proxy was told what to do with the handle.
+struct RequestUnit {
+  Handle handle = 0;  // 0: the client ended without sending any message
+  uint64_t number = 0;
+  access::Findings findings;
+  bool home_asked_again = false;
+};
+
+struct ResponseUnit {
+  enum class Fate : uint8_t { kUndecided, kRelease, kSkip, kEnd };
+  Handle handle = 0;
+  uint64_t number = 0;
+  access::Findings findings;
+  Fate fate = Fate::kUndecided;
+  bool recorded = false;
+  access::Edit edit;
+  access::Reason end_reason = access::Reason::kUndecidable;
+  // Counts for the trailers, of records that the caller may know of (P10).
+  uint64_t withheld = 0;
+  uint64_t masked = 0;
+  access::RegionSet origins;  // of what is released
+};
+
+class CallState {
+ public:
+  explicit CallState(std::shared_ptr<const Snapshot> snapshot) : snapshot_(std::move(snapshot)) {}
+
+  void On(Event event, Effects& effects);
+  const std::string& decision_id() const { return decision_hex_; }
+
+ private:
+  // Events.
+  void Handle_(CallOpened event);
+  void Handle_(RequestMessage event);
+  void Handle_(RequestEnded event);
+  void Handle_(Located event);
+  void Handle_(Registered event);
+  void Handle_(Appended event);
+  void Handle_(ResponseHeaders event);
+  void Handle_(ResponseMessage event);
+  void Handle_(ResponseEnded event);
+  void Handle_(UpstreamFailed event);
+  void Handle_(ClientCancelled event);
+  void Handle_(LimitHit event);
+  void Handle_(SnapshotChanged event);
+  void Handle_(TimerFired event);
+
+  // Questions. `then` is not called when the call has been given up in the meantime, unless
+  // `also_after_end`.
+  void AskLocate(std::vector<access::DataSubject> subjects,
+                 absl::AnyInvocable<void(LocateResult)> then);
+  void AskRegister(std::vector<access::DataSubject> subjects, std::string region,
+                   absl::AnyInvocable<void(absl::Status)> then);
+  // Appends what the recorder holds. Nothing held: `then` at once. Failed: ends the call with
+  // AUDIT_UNAVAILABLE and `then` is not called.
+  void Commit(Strength strength, absl::AnyInvocable<void()> then);
+  // The same without anybody waiting.
+  void CommitLater();
+
+  // call.cc
+  bool Identify();
+  void PreDecide();
+  void EndWith(access::Reason recorded, uint64_t exception = 0);
+  void EndUnanswered();  // records what is left when the client is gone or the end was sent
+  void GiveUp();         // everything but the record
+  void RecordOutcome(int grpc_status, absl::string_view text_digest, access::Reason reason);
+  // Records a denial of the call as a whole, then ends it.
+  void Deny(access::Reason reason, audit::Direction direction, uint64_t message,
+            absl::Span<const access::DataSubject> subjects = {});
+  // What the caller is shown wherever they may not know that the person exists (S14).
+  access::Reason HiddenReason() const;
+  uint64_t OpenExceptionFor(access::Reason shown);
+  Strength ReleaseStrength() const;
+  access::CallFacts RequestFacts() const;
+  access::CallFacts ResponseFacts() const;
+  bool WritesData() const;
+  void SettleDone();
+
+  // call_request.cc
+  void PumpRequests();
+  void StartRequest(std::shared_ptr<RequestUnit> unit);
+  void LocateRequest(std::shared_ptr<RequestUnit> unit);
+  void ChooseHop(std::shared_ptr<RequestUnit> unit);
+  std::optional<access::RegionIndex> RouteRegion() const;
+  void ForwardHome(std::shared_ptr<RequestUnit> unit, access::RegionIndex home);
+  void JudgeRequest(std::shared_ptr<RequestUnit> unit);
+  void RecordRequest();
+  void DenyJudged(const RequestUnit& unit, absl::Span<const JudgedRecord> judged);
+  void RegisterHomes(std::shared_ptr<RequestUnit> unit, access::Edit edit);
+  absl::StatusOr<access::Edit> Stamp(const RequestUnit& unit,
+                                     absl::Span<const JudgedRecord> judged);
+  void ForwardNow(const RequestUnit& unit, access::Edit edit);
+  void HideRequest(access::Reason recorded, const RequestUnit& unit);
+  void AnswerPreDecided(std::shared_ptr<RequestUnit> unit);
+  void RecordPreDecided(const RequestUnit& unit, bool located);
+  void OpenHop(std::optional<access::RegionIndex> peer);
+
+  // call_response.cc
+  void PumpResponses();
+  void StartResponse(std::shared_ptr<ResponseUnit> unit);
+  void JudgeResponse(std::shared_ptr<ResponseUnit> unit);
+  void DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> judged);
+  bool AnswerNamesWhatWasAsked(const access::Findings& answer) const;
+  void ReleaseReady();
+  void FinishResponse();
+  void SendHeadersOnce();
+  std::vector<std::pair<std::string, std::string>> Trailers() const;
+  bool MayKnowAll() const;
+
+  template <class E>
+  void Emit(E effect) {
+    out_->push_back(std::move(effect));
+  }
+
+  std::shared_ptr<const Snapshot> snapshot_;
+  Effects* out_ = nullptr;
+  absl::Time now_;
+  absl::Time opened_at_;
+
+  // From CallOpened.
+  access::Method method_;
+  UpstreamFacts upstream_;
+  CallEvidence evidence_;
+  identity::TokenCache* tokens_ = nullptr;
+  identity::ReplayWindow* replays_ = nullptr;
+  std::string decision_hex_;
+  std::string random_forward_nonce_;
+  uint64_t random_exception_ = 0;
+  std::optional<Recorder> recorder_;
+
+  // Who asks, and what can be said before anybody is looked up.
+  identity::Identification caller_;
+  access::CallFacts facts_;  // action as labelled, direction request
+  policy::PreDecision pre_;
+  bool pass_through_ = false;  // action none: not decided, but counted (S12)
+
+  // Request side.
+  std::deque<std::shared_ptr<RequestUnit>> requests_;
+  bool request_busy_ = false;
+  bool request_ended_ = false;
+  bool request_end_sent_ = false;
+  uint64_t requests_seen_ = 0;
+  uint64_t requests_forwarded_ = 0;
+  bool hop_chosen_ = false;
+  bool hop_open_ = false;
+  std::optional<access::RegionIndex> hop_peer_;
+  // The last request that was judged. A read's is recorded with its answer, a write's before it is
+  // forwarded.
+  struct AskedFor {
+    std::shared_ptr<RequestUnit> unit;
+    std::vector<JudgedRecord> judged;
+    bool recorded = false;
+  };
+  std::optional<AskedFor> asked_;
+  uint32_t homes_registered_ = 0;
+  uint32_t records_stamped_ = 0;
+
+  // Response side.
+  std::deque<std::shared_ptr<ResponseUnit>> responses_;
+  bool response_busy_ = false;
+  bool response_headers_ = false;
+  bool headers_sent_ = false;
+  uint64_t responses_seen_ = 0;
+  uint64_t released_ = 0;
+  std::optional<ResponseEnded> response_end_;
+  bool finishing_ = false;
+  uint64_t withheld_ = 0;
+  uint64_t masked_ = 0;
+  access::RegionSet origins_;
+
+  SubjectBook book_;
+  bool closing_ = false;  // a denial is being recorded; nothing else is begun
+  bool ended_ = false;
+  bool outcome_recorded_ = false;
+  bool done_ = false;
+
+  uint32_t questions_ = 0;
+  uint32_t open_appends_ = 0;
+  bool judging_after_end_ = false;
+  absl::flat_hash_map<uint32_t, absl::AnyInvocable<void(LocateResult)>> locating_;
+  absl::flat_hash_map<uint32_t, absl::AnyInvocable<void(absl::Status)>> registering_;
+  absl::flat_hash_map<uint32_t, absl::AnyInvocable<void()>> appending_;  // null: nobody waits
+};
+
+}  // namespace domicile::enforce
+
+#endif  // DOMICILE_GATEWAY_ENFORCE_CALL_STATE_H_
