@@ -29,7 +29,7 @@ struct LeafOptions {
   std::vector<std::string> ip_addresses;
   absl::Time not_before;
   absl::Time not_after;
-  bool authority = false;  // an intermediate authority
+  bool authority = false;  // a leaf that could sign others; no honest one does
 };
 
 class CertificateAuthority {
@@ -42,11 +42,20 @@ class CertificateAuthority {
   CertificateAuthority& operator=(const CertificateAuthority&) = delete;
 
   const std::string& certificate_pem() const { return certificate_pem_; }
+  // An intermediate authority; send its certificate after the leaf's.
+  absl::StatusOr<std::unique_ptr<CertificateAuthority>> IssueAuthority(absl::string_view name,
+                                                                       absl::Time not_before,
+                                                                       absl::Time not_after) const;
   // Good for client and server use.
   absl::StatusOr<IssuedCertificate> Issue(const LeafOptions& options) const;
 
  private:
   struct Impl;
+  // `issuer` null: signed by itself.
+  static absl::StatusOr<std::unique_ptr<CertificateAuthority>> Make(absl::string_view name,
+                                                                    absl::Time not_before,
+                                                                    absl::Time not_after,
+                                                                    const Impl* issuer);
   CertificateAuthority(std::unique_ptr<Impl> impl, std::string certificate_pem);
   std::unique_ptr<Impl> impl_;
   std::string certificate_pem_;

@@ -117,6 +117,7 @@ class TlsStream {
   absl::string_view version() const;
 
  private:
+  friend class TlsContext;
   struct Impl;
   explicit TlsStream(std::unique_ptr<Impl> impl);
   void Handshake();
