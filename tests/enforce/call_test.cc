@@ -1,0 +1,513 @@
+// What a call promises, read as a story: who asks, what the store says, what happens in which
+// order.
+
+#include <gtest/gtest.h>
+
+#include "tests/enforce/driver.h"
+
+namespace domicile::enforce {
+namespace {
+
+using access::Action;
+using access::Effect;
+using access::Placement;
+using access::Reason;
+using Steps = std::vector<std::string>;
+
+RecordOptions About(std::string person, std::vector<std::string> categories = {}) {
+  return {.people = {std::move(person)}, .categories = std::move(categories)};
+}
+RecordOptions Element(std::string person, std::vector<std::string> categories) {
+  return {.people = {std::move(person)},
+          .categories = std::move(categories),
+          .placement = Placement::kRemovable};
+}
+Caller Abroad() {
+  Caller caller;
+  caller.residence = "US";
+  return caller;
+}
+Caller BeijingAuditor() {
+  Caller caller;
+  caller.subject = "s-audit";
+  caller.residence = caller.location = "CN";
+  caller.employer = "acme-cn";
+  return caller;
+}
+Caller BeijingEngineer() {
+  Caller caller = BeijingAuditor();
+  caller.roles = {"engineer"};
+  caller.purpose = "incident";
+  return caller;
+}
+
+TEST(Call, AnswersAnOrdinaryReadAndRecordsItOnce) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open();
+  call.Request({About("u-1")});
+  call.RequestEnd();
+  EXPECT_EQ(call.TakeTrace(), (Steps{"locate u-1", "open", "forward 1", "forward-end"}));
+  call.Headers();
+  call.Response({About("u-1", {"contact"})});
+  call.ResponseEnd();
+  EXPECT_EQ(call.TakeTrace(), (Steps{"append durable 1", "headers", "release 1", "end 0", "done"}));
+  ASSERT_EQ(call.Decisions().size(), 1u);
+  EXPECT_EQ(call.Decisions()[0].effect, Effect::kAllow);
+  EXPECT_EQ(call.Decisions()[0].records, 1u);
+  EXPECT_EQ(call.Decisions()[0].subjects.size(), 1u);
+}
+
+TEST(Call, MasksWhatThePolicyMasksAndSaysHowMuch) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open();
+  call.Request({About("u-1")});
+  call.Response({About("u-1", {"contact", "network_identifier"})});
+  call.ResponseEnd();
+  EXPECT_TRUE(call.Saw("release 1 masks 0"));
+  ASSERT_NE(call.end(), nullptr);
+  const std::pair<std::string, std::string> masked = {"domicile-masked", "1"};
+  EXPECT_NE(std::find(call.end()->trailers.begin(), call.end()->trailers.end(), masked),
+            call.end()->trailers.end());
+}
+
+// ---- P1 Unknown is denied --------------------------------------------------------------------
+
+TEST(P1UnknownIsDenied, AMethodWithoutALabel) {
+  Driver call;
+  call.Open({.action = Action::kUnlabelled});
+  EXPECT_EQ(call.TakeTrace(), (Steps{"append durable 1", "end 7 METHOD_NOT_CLASSIFIED", "done"}));
+}
+TEST(P1UnknownIsDenied, ACallerWithoutAToken) {
+  Driver call;
+  Caller nobody;
+  nobody.token = false;
+  call.Open({}, nobody);
+  call.Request({About("u-1")});
+  EXPECT_EQ(call.TakeTrace(), (Steps{"append durable 1", "end 16 TOKEN_MISSING", "done"}));
+}
+TEST(P1UnknownIsDenied, NothingIsBegunWhileADenialIsBeingRecorded) {
+  Driver call;
+  call.hold_log = true;
+  Caller nobody;
+  nobody.token = false;
+  call.Open({}, nobody);
+  call.Request({About("u-1")});
+  call.RequestEnd();
+  EXPECT_EQ(call.TakeTrace(), (Steps{"append durable 1"}));
+  call.AnswerHeld();
+  EXPECT_EQ(call.TakeTrace(), (Steps{"end 16 TOKEN_MISSING", "done"}));
+}
+TEST(P1UnknownIsDenied, AWorkloadThatIsNotRegistered) {
+  Driver call;
+  Caller stranger;
+  stranger.workload = "spiffe://eu.example/elsewhere";
+  call.Open({}, stranger);
+  EXPECT_TRUE(call.Saw("end 16 WORKLOAD_UNKNOWN"));
+}
+TEST(P1UnknownIsDenied, APurposeThatTheCallerMayNotDeclare) {
+  Driver call;
+  Caller caller;
+  caller.purpose = "incident";
+  call.Open({}, caller);
+  EXPECT_TRUE(call.Saw("end 7 PURPOSE_NOT_PERMITTED"));
+}
+TEST(P1UnknownIsDenied, AMessageThatCanBeReadInTwoWays) {
+  Driver call;
+  call.Open();
+  call.UnreadableRequest(Reason::kMessageAmbiguous);
+  EXPECT_EQ(call.TakeTrace(), (Steps{"append durable 1", "end 3 MESSAGE_AMBIGUOUS", "done"}));
+}
+TEST(P1UnknownIsDenied, APersonWithoutAHome) {
+  Driver call;
+  call.Open();
+  call.Request({About("u-nobody")});
+  EXPECT_EQ(call.TakeTrace(),
+            (Steps{"locate u-nobody", "append durable 1", "end 7 NOT_PERMITTED", "done"}));
+  EXPECT_EQ(call.Decisions()[0].reason, Reason::kHomeUnknown);
+  EXPECT_EQ(call.Decisions()[0].shown_reason, Reason::kNotPermitted);
+}
+TEST(P1UnknownIsDenied, AHomeThatNamesNoRegionOfThePolicy) {
+  Driver call;
+  call.SetHomes("u-1", {"atlantis"});
+  call.Open();
+  call.Request({About("u-1")});
+  EXPECT_TRUE(call.Saw("end 7 NOT_PERMITTED"));
+  EXPECT_FALSE(call.Saw("open"));
+}
+TEST(P1UnknownIsDenied, AStoreThatCannotBeRead) {
+  Driver call;
+  call.store_fails = true;
+  call.Open();
+  call.Request({About("u-1")});
+  EXPECT_TRUE(call.Saw("end 14 STORE_UNAVAILABLE"));
+  EXPECT_FALSE(call.Saw("open"));
+}
+TEST(P1UnknownIsDenied, AStoreThatFailsBetweenRequestAndAnswer) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open();
+  call.Request({About("u-1")});
+  call.store_fails = true;
+  call.Response({About("u-2", {"contact"})});
+  EXPECT_TRUE(call.Saw("end 14 STORE_UNAVAILABLE"));
+  EXPECT_TRUE(call.Saw("cancel"));
+  EXPECT_FALSE(call.Saw("release"));
+}
+TEST(P1UnknownIsDenied, ARecordOfAnAnswerThatNamesNobody) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open();
+  call.Request({About("u-1")});
+  call.Response({{.people = {}, .categories = {"contact"}}});
+  EXPECT_TRUE(call.Saw("end 7 NOT_PERMITTED"));
+  EXPECT_EQ(call.Decisions().back().reason, Reason::kHomeUnknown);
+}
+TEST(P1UnknownIsDenied, DataThatNobodyLabelled) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open();
+  call.Request({About("u-1")});
+  call.Response({About("u-1", {"contact", "unclassified"})});
+  EXPECT_TRUE(call.Saw("end 7 NOT_PERMITTED"));
+  EXPECT_FALSE(call.Saw("release"));
+}
+TEST(P1UnknownIsDenied, AnAnswerThatCannotBeRead) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open();
+  call.Request({About("u-1")});
+  access::Findings findings;
+  findings.problem = Reason::kMessageUnreadable;
+  call.Send(ResponseMessage{1, findings, call.now});
+  EXPECT_TRUE(call.Saw("end 14 UPSTREAM_INVALID"));
+}
+
+// ---- P2 Recorded before it happens -----------------------------------------------------------
+
+TEST(P2RecordedBeforeItHappens, ARecordIsReleasedOnlyWhenItsEntryIsDurable) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.hold_log = true;
+  call.Open();
+  call.Request({About("u-1")});
+  call.RequestEnd();
+  call.Headers();
+  call.Response({About("u-1", {"contact"})});
+  call.ResponseEnd();
+  EXPECT_FALSE(call.Saw("release"));
+  EXPECT_FALSE(call.Saw("headers"));
+  call.AnswerHeld();
+  EXPECT_TRUE(call.Saw("release 1"));
+  EXPECT_TRUE(call.Saw("end 0"));
+}
+TEST(P2RecordedBeforeItHappens, AWriteIsForwardedOnlyWhenItsEntryIsDurable) {
+  for (Action action : {Action::kWrite, Action::kDelete}) {
+    Driver call;
+    call.SetHomes("u-1", {"eu"});
+    call.hold_log = true;
+    call.Open({.action = action});
+    call.Request({About("u-1", {"contact"})});
+    EXPECT_EQ(call.TakeTrace(), (Steps{"locate u-1", "append durable 1"}));
+    call.AnswerHeld();
+    EXPECT_TRUE(call.Saw("open"));
+    EXPECT_TRUE(call.Saw("forward 1"));
+  }
+}
+TEST(P2RecordedBeforeItHappens, NothingCrossesABorderBeforeASignedHeadCoversIt) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open({}, Abroad());
+  call.Request({About("u-1")});
+  call.Response({About("u-1", {"contact"})});
+  EXPECT_TRUE(call.Saw("append integrated"));
+  EXPECT_TRUE(call.Saw("release 1"));
+}
+TEST(P2RecordedBeforeItHappens, EveryCallIsDeniedWhileTheLogFails) {
+  for (Action action : {Action::kRead, Action::kWrite}) {
+    Driver call;
+    call.SetHomes("u-1", {"eu"});
+    call.log_fails = true;
+    call.Open({.action = action});
+    call.Request({About("u-1", {"contact"})});
+    if (action == Action::kRead) call.Response({About("u-1", {"contact"})});
+    EXPECT_TRUE(call.Saw("end 14 AUDIT_UNAVAILABLE"));
+    EXPECT_FALSE(call.Saw("release"));
+    if (action == Action::kWrite) {
+      EXPECT_FALSE(call.Saw("forward"));
+    }
+  }
+}
+TEST(P2RecordedBeforeItHappens, AStatusThatSaysSomethingAboutAPersonIsRecordedFirst) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open();
+  call.Request({About("u-1")});
+  call.TakeTrace();
+  call.ResponseEnd(5);
+  EXPECT_EQ(call.TakeTrace(), (Steps{"append durable 1", "end 5", "done"}));
+}
+TEST(P2RecordedBeforeItHappens, WhatWasAskedIsRecordedThoughTheClientWentAway) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open();
+  call.Request({About("u-1")});
+  call.TakeTrace();
+  call.Send(ClientCancelled{call.now});
+  EXPECT_EQ(call.TakeTrace(), (Steps{"cancel", "append durable 1", "done"}));
+}
+TEST(P2RecordedBeforeItHappens, TheOutcomeOfAWriteIsRecorded) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open({.action = Action::kWrite});
+  call.Request({About("u-1", {"contact"})});
+  call.Send(UpstreamFailed{Reason::kUpstreamUnavailable, call.now});
+  EXPECT_TRUE(call.Saw("end 14 UPSTREAM_UNAVAILABLE"));
+  bool found = false;
+  for (const audit::Entry& entry : call.Entries()) {
+    if (auto* outcome = std::get_if<audit::OutcomeEntry>(&entry.body)) {
+      found = true;
+      EXPECT_TRUE(outcome->forwarded);
+      EXPECT_EQ(outcome->grpc_status, audit::OutcomeEntry::kNeverAnswered);
+    }
+  }
+  EXPECT_TRUE(found);
+}
+TEST(P2RecordedBeforeItHappens, MessagesLeaveInTheirOrderThoughEntriesFinishTogether) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.SetHomes("u-2", {"eu"});
+  call.Open({.action = Action::kSearch, .server_streaming = true});
+  call.Request({{.people = {}}});
+  call.hold_log = true;
+  call.Response({About("u-1", {"contact"})});
+  call.Response({About("u-2", {"contact"})});
+  call.ResponseEnd();
+  EXPECT_FALSE(call.Saw("release"));
+  call.TakeTrace();
+  call.hold_log = false;
+  call.AnswerHeld();
+  const Steps steps = call.TakeTrace();
+  ASSERT_GE(steps.size(), 3u);
+  EXPECT_EQ(steps[steps.size() - 4], "release 1");
+  EXPECT_EQ(steps[steps.size() - 3], "release 2");
+  EXPECT_EQ(steps[steps.size() - 2], "end 0");
+}
+
+// ---- P3 The home region decides --------------------------------------------------------------
+
+TEST(P3TheHomeRegionDecides, ACallAboutSomebodyElsewhereGoesToTheirGateway) {
+  Driver call;
+  call.SetHomes("u-1", {"us"});
+  call.Open();
+  call.Request({About("u-1")});
+  call.RequestEnd();
+  EXPECT_EQ(call.TakeTrace(),
+            (Steps{"locate u-1", "append integrated 1", "open us", "forward 1", "forward-end"}));
+  call.Response({About("u-1", {"contact", "unclassified"})});
+  EXPECT_TRUE(call.Saw("release 1"));
+  EXPECT_EQ(call.Decisions()[0].forwarded_to,
+            call.snapshot().policy->vocabulary().regions.Find("us"));
+}
+TEST(P3TheHomeRegionDecides, PeopleOfSeveralRegionsInOneCallAreDenied) {
+  Driver call;
+  call.SetHomes("u-1", {"us"});
+  call.SetHomes("u-2", {"eu"});
+  call.Open();
+  call.Request({{.people = {"u-1", "u-2"}}});
+  EXPECT_TRUE(call.Saw("end 7 NOT_PERMITTED"));
+  EXPECT_EQ(call.Decisions()[0].reason, Reason::kMixedHomes);
+}
+TEST(P3TheHomeRegionDecides, ARecordOfAnotherOriginInAnAnswerIsWithheld) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.SetHomes("u-us", {"us"});
+  call.Open({.action = Action::kSearch});
+  call.Request({{.people = {}}});
+  call.Response({{}, Element("u-1", {"contact"}), Element("u-us", {"contact"})});
+  EXPECT_FALSE(call.Saw("release 1 removes 2"));
+}
+
+// ---- P10 Never a silent cut, never an oracle ---------------------------------------------------
+
+struct Answer {
+  int status;
+  std::string message, details;
+  friend bool operator==(const Answer&, const Answer&) = default;
+};
+Answer AnswerOf(const Caller& caller, const std::string& person, bool is_protected,
+                std::vector<std::string> homes, Steps* trace) {
+  Driver call;
+  if (!homes.empty()) call.SetHomes(person, std::move(homes));
+  if (is_protected) call.SetProtected(person);
+  call.Open({}, caller);
+  call.Request({About(person)});
+  call.RequestEnd();
+  *trace = call.TakeTrace();
+  return {call.end()->grpc_status, call.end()->message, call.end()->details};
+}
+
+TEST(P10NeverAnOracle, APreDecidedCallReadsNothingBeforeItsAnswer) {
+  Steps trace;
+  AnswerOf(BeijingAuditor(), "u-1", false, {"eu"}, &trace);
+  ASSERT_FALSE(trace.empty());
+  EXPECT_EQ(trace[0], "end 7 NOT_PERMITTED");
+  EXPECT_EQ(trace[1], "locate u-1");
+  EXPECT_EQ(trace.back(), "done");
+  EXPECT_EQ(std::count(trace.begin(), trace.end(), "open"), 0);
+}
+TEST(P10NeverAnOracle, ThePreDecidedAnswerIsTheSameForEverybody) {
+  for (const Caller& caller : {BeijingAuditor(), BeijingEngineer()}) {
+    Steps trace;
+    const Answer usual = AnswerOf(caller, "u-1", false, {"eu"}, &trace);
+    EXPECT_EQ(AnswerOf(caller, "u-nobody", false, {}, &trace), usual);
+    EXPECT_EQ(AnswerOf(caller, "u-1", true, {"eu"}, &trace), usual);
+    EXPECT_EQ(AnswerOf(caller, "u-1", false, {"us"}, &trace), usual);
+    EXPECT_EQ(AnswerOf(caller, "u-1", false, {"eu", "us"}, &trace), usual);
+  }
+}
+TEST(P10NeverAnOracle, WhoMayNotKnowReadsTheSameDenialWhateverTheReason) {
+  Steps trace;
+  const Answer protected_person = AnswerOf({}, "u-1", true, {"eu"}, &trace);
+  EXPECT_EQ(AnswerOf({}, "u-nobody", false, {}, &trace), protected_person);
+  EXPECT_EQ(protected_person.status, 7);
+}
+TEST(P10NeverAnOracle, TheExactDecisionIsRecordedAfterwards) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open({}, BeijingEngineer());
+  call.Request({About("u-1")});
+  EXPECT_TRUE(call.Saw("end 9 EXCEPTION_REQUIRED"));
+  ASSERT_EQ(call.Decisions().size(), 1u);
+  const audit::DecisionEntry decision = call.Decisions()[0];
+  EXPECT_TRUE(decision.pre_decided);
+  EXPECT_NE(decision.exception, 0u);
+  EXPECT_EQ(decision.subjects.size(), 1u);
+}
+TEST(P10NeverASilentCut, WithheldRecordsAreCountedForWhoMayKnowOfThem) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open();
+  call.Request({About("u-1")});
+  RecordOptions unlabelled = Element("u-1", {"unclassified"});
+  unlabelled.parent = 0;
+  call.Response({About("u-1", {"contact"}), unlabelled});
+  call.ResponseEnd();
+  EXPECT_TRUE(call.Saw("release 1 removes 1"));
+  const std::pair<std::string, std::string> withheld = {"domicile-withheld", "1"};
+  EXPECT_EQ(std::count(call.end()->trailers.begin(), call.end()->trailers.end(), withheld), 1);
+}
+TEST(P10NeverASilentCut, HiddenPeopleChangeNoTrailer) {
+  auto trailers = [](bool with_hidden) {
+    Driver call;
+    call.SetHomes("u-1", {"eu"});
+    call.SetHomes("u-hidden", {"eu"});
+    call.SetProtected("u-hidden");
+    call.Open({.action = Action::kSearch});
+    call.Request({{.people = {}}});
+    std::vector<RecordOptions> records = {Element("u-1", {"contact"})};
+    if (with_hidden) records.push_back(Element("u-hidden", {"contact"}));
+    call.Response(records);
+    call.ResponseEnd();
+    return call.end()->trailers;
+  };
+  EXPECT_EQ(trailers(true), trailers(false));
+}
+
+// ---- S13 and creating --------------------------------------------------------------------------
+
+TEST(S13, AStreamSkipsWithheldMessagesWhenTheMethodSaysSo) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.SetHomes("u-2", {"eu"});
+  call.SetProtected("u-2");
+  call.Open(
+      {.action = Action::kSearch, .server_streaming = true, .withheld = access::Withheld::kSkip});
+  call.Request({{.people = {}}});
+  call.Response({About("u-2", {"contact"})});
+  call.Response({About("u-1", {"contact"})});
+  call.ResponseEnd();
+  EXPECT_TRUE(call.Saw("drop 1"));
+  EXPECT_TRUE(call.Saw("release 2"));
+  EXPECT_TRUE(call.Saw("end 0"));
+}
+TEST(S13, AStreamEndsWithAWithheldMessageByDefault) {
+  Driver call;
+  call.SetHomes("u-2", {"eu"});
+  call.SetProtected("u-2");
+  call.Open({.action = Action::kSearch, .server_streaming = true});
+  call.Request({{.people = {}}});
+  call.Response({About("u-2", {"contact"})});
+  EXPECT_TRUE(call.Saw("end 7 NOT_PERMITTED"));
+}
+TEST(Create, StampsTheRecordAndRegistersTheHomeOfSomebodyNew) {
+  Driver call;
+  call.Open({.action = Action::kCreate, .creates = true});
+  RecordOptions person = About("u-new", {"contact"});
+  person.home = "eu";
+  call.Request({person});
+  EXPECT_EQ(call.TakeTrace(), (Steps{"locate u-new", "append durable 1", "register eu u-new",
+                                     "open", "forward 1 stamps 0"}));
+}
+TEST(Create, GoesToTheRegionOfItsHomeField) {
+  Driver call;
+  call.Open({.action = Action::kCreate, .creates = true});
+  RecordOptions person = About("u-new", {"contact"});
+  person.home = "us";
+  call.Request({person});
+  EXPECT_TRUE(call.Saw("open us"));
+  EXPECT_FALSE(call.Saw("register"));
+}
+
+// ---- Time and change ---------------------------------------------------------------------------
+
+TEST(OpenStream, EndsWhenTheTokenRunsOut) {
+  Driver call;
+  call.Open({.action = Action::kSearch, .server_streaming = true});
+  call.Request({{.people = {}}});
+  call.now += absl::Hours(1);
+  call.Send(TimerFired{call.now});
+  EXPECT_TRUE(call.Saw("end 16 PRINCIPAL_EXPIRED"));
+  EXPECT_TRUE(call.Saw("cancel"));
+}
+TEST(OpenStream, ReleasesNothingAfterTheTokenRanOutThoughNoTimerFired) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open({.action = Action::kSearch, .server_streaming = true});
+  call.Request({{.people = {}}});
+  call.now += absl::Hours(1);
+  call.Response({About("u-1", {"contact"})});
+  EXPECT_FALSE(call.Saw("release"));
+}
+
+TEST(Self, AUserReadsTheirOwnRecordFromTheirOwnRegion) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  Caller user;
+  user.kind = "user";
+  user.subject = "u-1";
+  user.residence = "CN";  // S3: residence and location leave V
+  user.employer = "";
+  user.purpose = "";
+  user.roles = {};
+  call.Open({}, user);
+  call.Request({About("u-1")});
+  call.Response({About("u-1", {"contact", "network_identifier"})});
+  EXPECT_TRUE(call.Saw("release 1"));
+}
+TEST(Self, AUserReadsNobodyElse) {
+  Driver call;
+  call.SetHomes("u-2", {"eu"});
+  Caller user;
+  user.kind = "user";
+  user.subject = "u-1";
+  user.employer = user.purpose = "";
+  user.roles = {};
+  call.Open({}, user);
+  call.Request({About("u-2")});
+  EXPECT_TRUE(call.Saw("end 7 NOT_PERMITTED"));
+}
+
+}  // namespace
+}  // namespace domicile::enforce

@@ -1,0 +1,123 @@
+// driver.h — one call, driven by hand: events in, a readable trace of effects out.
+//
+// The gateway is that of region eu. Its store and its log answer at once, unless a
+// test holds them back or makes them fail; its policy is the small one of
+// driver.cc, its tokens are real ones of an issuer made on the spot.
+#ifndef DOMICILE_TESTS_ENFORCE_DRIVER_H_
+#define DOMICILE_TESTS_ENFORCE_DRIVER_H_
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/audit/entry.h"
+#include "gateway/crypto/signature.h"
+#include "gateway/enforce/call.h"
+
+namespace domicile::enforce {
+
+struct Caller {
+  std::string subject = "s-support";
+  std::string kind = "staff";  // issuer: staff or user
+  std::string residence = "IE";
+  std::string location = "IE";
+  std::string employer = "acme-ie";
+  std::vector<std::string> roles = {"support"};
+  std::string purpose = "support";
+  std::string workload = "spiffe://eu.example/svc/web";
+  bool token = true;
+};
+
+struct MethodOptions {
+  access::Action action = access::Action::kRead;
+  bool creates = false;
+  bool client_streaming = false;
+  bool server_streaming = false;
+  access::Route route = access::Route::kDataSubject;
+  access::Withheld withheld = access::Withheld::kEnd;
+};
+
+struct RecordOptions {
+  std::vector<std::string> people;
+  std::vector<std::string> categories;
+  access::Placement placement = access::Placement::kMessage;
+  int parent = -1;
+  std::string home;  // HOME field
+};
+
+class Driver {
+ public:
+  Driver();
+
+  // What the store says: homes by date, newest last.
+  void SetHomes(const std::string& id, std::vector<std::string> homes);
+  void SetProtected(const std::string& id) { directory_[id].protected_person = access::Tri::kTrue; }
+
+  void Open(const MethodOptions& method = {}, const Caller& caller = {});
+  void Request(const std::vector<RecordOptions>& records);
+  void UnreadableRequest(access::Reason problem);
+  void RequestEnd();
+  void Headers() { Send(ResponseHeaders{now}); }
+  void Response(const std::vector<RecordOptions>& records);
+  void ResponseEnd(int status = 0);
+  void Send(Event event);
+
+  // "locate u-1 u-2", "append durable 2", "register eu u-1", "open", "open us", "forward 1",
+  // "stamp 0", "forward-end", "headers", "release 1", "release 1 removes 0 masks 1", "drop 1",
+  // "end 7 NOT_PERMITTED", "end 0", "cancel", "done".
+  std::vector<std::string> TakeTrace();
+  bool Saw(const std::string& step) const;
+  // Every entry that was appended and reported as durable, decoded.
+  std::vector<audit::Entry> Entries() const;
+  std::vector<audit::DecisionEntry> Decisions() const;
+  const End* end() const { return end_ ? &*end_ : nullptr; }
+  const Snapshot& snapshot() const { return *snapshot_; }
+  access::CategorySet Categories(const std::vector<std::string>& names) const;
+
+  void AnswerHeld();  // what was held back happens now
+  void AnswerHeld(size_t place);
+  size_t held() const { return held_.size(); }
+  // How firmly a decision about this message is known to stand; nullopt: not at all yet.
+  std::optional<Strength> RecordedAs(audit::Direction direction, uint64_t message) const;
+  std::function<void(const Effect&)> watch;
+  bool hold_log = false, hold_store = false;
+  bool log_fails = false, store_fails = false;
+  absl::Time now = absl::FromCivil(absl::CivilSecond(2026, 11, 24, 12, 0, 0), absl::UTCTimeZone());
+
+ private:
+  access::Findings MakeFindings(const std::vector<RecordOptions>& records, bool request) const;
+  std::string Token(const Caller& caller) const;
+  void Carry(Effects effects);
+  void CarryOne(Effect effect);
+  struct Given {
+    crypto::SigningKey issuer_key;
+    std::shared_ptr<const policy::Policy> policy;
+  };
+  static const Given& Shared();
+  explicit Driver(const Given& given);
+  void Answer(const Append& append);
+  void Answer(const Register& reg);
+  void Answer(const Locate& locate);
+
+  crypto::SigningKey issuer_key_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::unique_ptr<Call> call_;
+  std::map<std::string, SubjectFacts> directory_;
+  std::vector<std::string> trace_;
+  std::vector<std::string> all_;
+  std::vector<std::string> durable_;
+  std::vector<Strength> strengths_;
+  std::vector<Effect> held_;
+  std::deque<Event> pending_;
+  bool pumping_ = false;
+  std::optional<End> end_;
+  Handle next_request_ = 1, next_response_ = 1;
+};
+
+}  // namespace domicile::enforce
+
+#endif  // DOMICILE_TESTS_ENFORCE_DRIVER_H_

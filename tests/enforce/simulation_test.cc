@@ -1,0 +1,203 @@
+// Ten thousand calls over a random network, store and log: what must hold whatever happens when.
+// Replays one with DOMICILE_SEED=n; DOMICILE_LONG=1 runs a million.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "tests/enforce/driver.h"
+
+namespace domicile::enforce {
+namespace {
+
+using access::Action;
+using access::Placement;
+
+constexpr Action kActions[] = {Action::kRead,   Action::kSearch, Action::kWrite,
+                               Action::kCreate, Action::kDelete, Action::kNone};
+
+class Simulation {
+ public:
+  explicit Simulation(uint64_t seed) : random_(seed) {
+    driver_.hold_log = driver_.hold_store = true;
+    driver_.watch = [this](const Effect& effect) { Check(effect); };
+    driver_.SetHomes("u-eu", {"eu"});
+    driver_.SetHomes("u-us", {"us"});
+    driver_.SetHomes("u-moved", {"us", "eu"});
+    driver_.SetHomes("u-protected", {"eu"});
+    driver_.SetProtected("u-protected");
+  }
+
+  void Run() {
+    method_.action = kActions[Draw(std::size(kActions))];
+    method_.creates = method_.action == Action::kCreate;
+    method_.client_streaming = Draw(3) == 0;
+    method_.server_streaming = Draw(3) == 0;
+    method_.withheld = Draw(2) == 0 ? access::Withheld::kSkip : access::Withheld::kEnd;
+    driver_.Open(method_, RandomCaller());
+    for (int step = 0; step < 60 && !done_; ++step) RandomStep();
+    // Whatever is under way comes to an end, and so does the call.
+    driver_.log_fails = driver_.store_fails = false;
+    if (!cancelled_ && !ended_) Cancel();
+    for (int round = 0; round < 200 && driver_.held() > 0; ++round) driver_.AnswerHeld();
+    EXPECT_TRUE(done_) << "a call that never ends";
+  }
+
+ private:
+  size_t Draw(size_t below) { return std::uniform_int_distribution<size_t>(0, below - 1)(random_); }
+
+  Caller RandomCaller() {
+    Caller caller;
+    caller.token = Draw(20) != 0;
+    switch (Draw(5)) {
+      case 0:
+        caller.residence = "US";
+        crosses_border_ = true;
+        break;
+      case 1:
+        caller.residence = caller.location = "CN";
+        crosses_border_ = true;
+        break;
+      case 2:
+        caller.roles = {"engineer"};
+        caller.purpose = "incident";
+        break;
+      default:
+        break;
+    }
+    return caller;
+  }
+
+  RecordOptions RandomRecord(bool request) {
+    static const std::vector<std::string> kPeople = {"u-eu",        "u-us",     "u-moved",
+                                                     "u-protected", "u-nobody", "u-eu"};
+    static const std::vector<std::string> kCategories = {"contact", "network_identifier",
+                                                         "unclassified"};
+    RecordOptions record;
+    if (Draw(6) != 0) record.people.push_back(kPeople[Draw(kPeople.size())]);
+    if (Draw(2) == 0) record.categories.push_back(kCategories[Draw(request ? 1 : 3)]);
+    return record;
+  }
+
+  std::vector<RecordOptions> RandomMessage(bool request) {
+    std::vector<RecordOptions> records = {RandomRecord(request)};
+    for (size_t more = Draw(3); more > 0; --more) {
+      records.push_back(RandomRecord(request));
+      records.back().placement = Placement::kRemovable;
+      records.back().parent = Draw(2) == 0 ? 0 : -1;
+    }
+    return records;
+  }
+
+  void RandomStep() {
+    switch (Draw(12)) {
+      case 0:
+      case 1:
+        if (request_ended_ || (requests_ > 0 && !method_.client_streaming)) return;
+        ++requests_;
+        return driver_.Request(RandomMessage(true));
+      case 2:
+        if (request_ended_ || cancelled_ || requests_ == 0) return;
+        request_ended_ = true;
+        return driver_.RequestEnd();
+      case 3:
+        if (open_ && !upstream_done_) driver_.Headers();
+        return;
+      case 4:
+      case 5:
+        if (!open_ || upstream_done_ || (responses_ > 0 && !method_.server_streaming)) return;
+        ++responses_;
+        return driver_.Response(RandomMessage(false));
+      case 6:
+        if (!open_ || upstream_done_ || Draw(3) != 0) return;
+        upstream_done_ = true;
+        if (Draw(4) == 0) {
+          return driver_.Send(UpstreamFailed{access::Reason::kUpstreamUnavailable, driver_.now});
+        }
+        return driver_.ResponseEnd(Draw(4) == 0 ? 5 : 0);
+      case 7:
+        if (Draw(20) == 0) Cancel();
+        return;
+      case 8:
+        driver_.now += absl::Seconds(Draw(30));
+        return driver_.Send(TimerFired{driver_.now});
+      default:
+        if (driver_.held() == 0) return;
+        driver_.log_fails = Draw(40) == 0;
+        driver_.store_fails = Draw(40) == 0;
+        return driver_.AnswerHeld(Draw(driver_.held()));
+    }
+  }
+
+  void Cancel() {
+    cancelled_ = true;
+    driver_.Send(ClientCancelled{driver_.now});
+  }
+
+  bool Writes() const {
+    return method_.action == Action::kWrite || method_.action == Action::kCreate ||
+           method_.action == Action::kDelete;
+  }
+
+  void Check(const Effect& effect) {
+    EXPECT_FALSE(done_) << "something after Done";
+    if (ended_ || cancelled_) {
+      EXPECT_TRUE(
+          std::holds_alternative<Append>(effect) || std::holds_alternative<Locate>(effect) ||
+          std::holds_alternative<CancelUpstream>(effect) || std::holds_alternative<Done>(effect))
+          << "effect " << effect.index() << " after the end";
+    }
+    if (auto* open = std::get_if<OpenUpstream>(&effect)) {
+      EXPECT_FALSE(open_);
+      open_ = true;
+      elsewhere_ = open->peer.has_value();
+    } else if (auto* forward = std::get_if<ForwardRequest>(&effect)) {
+      EXPECT_TRUE(open_);
+      if (Writes() || elsewhere_) {
+        const auto strength = driver_.RecordedAs(audit::Direction::kRequest, forward->handle);
+        ASSERT_TRUE(strength.has_value()) << "P2: forwarded before it was recorded";
+        if (elsewhere_) {
+          EXPECT_EQ(*strength, Strength::kIntegrated);
+        }
+      }
+    } else if (auto* release = std::get_if<ReleaseMessage>(&effect)) {
+      EXPECT_EQ(release->handle > last_released_, true) << "out of order";
+      last_released_ = release->handle;
+      if (method_.action != Action::kNone && !elsewhere_) {
+        const auto strength = driver_.RecordedAs(audit::Direction::kResponse, release->handle);
+        ASSERT_TRUE(strength.has_value()) << "P2: released before it was recorded";
+        if (crosses_border_) {
+          EXPECT_EQ(*strength, Strength::kIntegrated);
+        }
+      }
+    } else if (std::holds_alternative<End>(effect)) {
+      EXPECT_FALSE(ended_);
+      ended_ = true;
+    } else if (std::holds_alternative<Done>(effect)) {
+      done_ = true;
+    }
+  }
+
+  std::mt19937_64 random_;
+  Driver driver_;
+  MethodOptions method_;
+  bool crosses_border_ = false, open_ = false, elsewhere_ = false, ended_ = false, done_ = false;
+  bool cancelled_ = false, request_ended_ = false, upstream_done_ = false;
+  int requests_ = 0, responses_ = 0;
+  Handle last_released_ = 0;
+};
+
+TEST(Simulation, NothingIsReleasedUnrecordedWhateverHappensWhen) {
+  uint64_t first = 1, last = ::getenv("DOMICILE_LONG") != nullptr ? 1'000'000 : 10'000;
+  if (const char* seed = ::getenv("DOMICILE_SEED")) first = last = std::strtoull(seed, nullptr, 10);
+  for (uint64_t seed = first; seed <= last; ++seed) {
+    SCOPED_TRACE(absl::StrCat("DOMICILE_SEED=", seed));
+    Simulation(seed).Run();
+    if (HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace domicile::enforce
