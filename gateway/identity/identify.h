@@ -96,6 +96,9 @@ struct Identification {
   access::Reason problem = access::Reason::kUndecidable;
   std::string detail;  // which check failed; safe to log
   access::Principal principal;
+  // The principal's roles by name, also those that the policy does not know: `control.roles`
+  // may name more of them than rules do.
+  std::vector<std::string> role_names;
   std::optional<access::PurposeIndex> purpose;  // declared; whether it is permitted is the policy's
   // The ticket that the call names, when it is known; lives as long as `tickets`.
   const Ticket* ticket = nullptr;

@@ -11,12 +11,14 @@
 #define DOMICILE_GATEWAY_IDENTITY_JWKS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/attributes.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "gateway/crypto/signature.h"
 
 namespace domicile::identity {
 
@@ -27,8 +29,7 @@ absl::string_view Name(TokenAlgorithm algorithm);
 struct Jwk {
   std::string id;                                     // `kid`
   TokenAlgorithm algorithm = TokenAlgorithm::kRs256;  // the only one this key may verify
-  std::string modulus, exponent;  // RSA: n and e, big-endian without leading zeros
-  std::string x, y;               // P-256: 32 bytes each; Ed25519: x alone
+  std::optional<crypto::VerifyKey> key;               // set in every key of a Jwks
 };
 
 class Jwks {
