@@ -41,7 +41,7 @@ inline constexpr size_t kQuorumsMax = 32;
 inline constexpr size_t kSubjectsMax = 16;       // in DECISION: 18 bytes each
 inline constexpr size_t kMoreSubjectsMax = 100;  // in SUBJECTS (design 6.8)
 inline constexpr size_t kSiblingsMax = 64;
-inline constexpr size_t kRegionCodeBytesMax = 32;
+inline constexpr size_t kRegionCodeBytesMax = 16;
 inline constexpr size_t kGatewayIdBytesMax = 64;
 
 using Bytes16 = std::array<uint8_t, 16>;
@@ -78,7 +78,7 @@ struct ContextEntry {
   Bytes32 schema_digest{};
   Bytes32 config_digest{};
   Bytes32 build_digest{};
-  std::string region;   // 1 to 32 of [a-z0-9._-]
+  std::string region;   // 1 to 16 of [a-z0-9._-]
   std::string gateway;  // 1 to 64 of [a-z0-9._-]
   uint32_t slot = 0;
   uint64_t epoch_ms = 0;  // start of the process

@@ -1,8 +1,9 @@
 // log_reader.h — reads the log of this or another process, also while it is written.
 //
 // Why: `log tail` and `why` must not need the writer's lock, and must never show
-// an entry that could still be lost: only entries that a durable head covers, or,
-// on request, those after it.
+// an entry that could still be lost: it gives only entries that a head covers,
+// which are durable since heads are signed after the sync, or, on request, all.
+// A log that grows gets a head at least every `audit.checkpoint`.
 // Source: docs/audit-log.md. Reads only. Thread-compatible.
 // Errors: NotFound for no log; DataLoss for a broken chain, checksum or head;
 // Unavailable for what the file system says. A frame that is just being written
@@ -30,6 +31,8 @@ class LogReader {
     std::string directory;
     // Heads are verified against these; with none, only hashes and chain are.
     std::vector<audit::VerifierKey> keys;
+    // Also entries that no head covers yet. After power loss they may turn out never to have been.
+    bool uncovered = false;
     FileLayer* files = nullptr;  // null: SystemFileLayer()
   };
   static absl::StatusOr<std::unique_ptr<LogReader>> Open(Options options);

@@ -52,6 +52,8 @@ struct LogOptions {
   std::string directory;  // exists; one log to a directory
   std::string origin;     // first line of its checkpoints: "us.example/domicile/us/us-1/2026h2"
   HeadSigner signer;
+  // Keys that signed heads of this log before; they still verify.
+  std::vector<audit::VerifierKey> older_keys;
   FileLayer* files = nullptr;  // null: SystemFileLayer()
   // A file is made, filled and never touched again; 64 MiB is some 250,000 entries.
   uint64_t segment_bytes = 64 << 20;
