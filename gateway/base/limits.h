@@ -50,8 +50,8 @@ inline constexpr size_t kTlsHandshakeBytesMax = 128 << 10;
 inline constexpr size_t kTagRegionsMax = 8;
 // A region code: lower-case letters, digits and `-`.
 inline constexpr size_t kRegionCodeBytesMax = 16;
-// Fixed part plus 8 regions of 16 letters; a longer field is no tag. See docs/origin-tag.md.
-inline constexpr size_t kTagBytesMax = 192;
+// Fixed part, issuer and 8 regions of 16 letters; a longer field is no tag. See docs/origin-tag.md.
+inline constexpr size_t kTagBytesMax = 199;
 // Moves of one person. A directory row with more is a broken import.
 inline constexpr size_t kHomesPerPersonMax = 64;
 
