@@ -41,6 +41,7 @@ class Builder final : public YAML::EventHandler {
     if (documents_ > 1) Problem(mark, "a second document; one file holds one");
   }
   void OnDocumentEnd() override {}
+  int documents() const { return documents_; }
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     RefuseAnchor(mark, anchor);
@@ -235,7 +236,9 @@ void ParseYaml(absl::string_view text, Tree& tree, Issues& issues) {
   Builder builder(tree, issues);
   try {
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(builder)) {
+    // A second document is a problem already, and on some texts yaml-cpp finds documents without
+    // end: it never takes a comma that opens one.
+    while (builder.documents() < 2 && parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& e) {
     issues.Add(tree.file, e.mark.is_null() ? 0 : e.mark.line + 1, e.msg);

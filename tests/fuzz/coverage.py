@@ -7,6 +7,7 @@ SOURCE names the lines when there is only one: llvm-cov gives no title then.
 Exit 1 when the share is under PERCENT_MIN or there was nothing to read.
 """
 
+import os
 import re
 import sys
 
@@ -15,7 +16,7 @@ path, lines, reached, missed = (sys.argv[3] if len(sys.argv) > 3 else ""), 0, 0,
 for line in sys.stdin:
     title = re.match(r"(\S+\.(?:cc|h)):$", line)
     if title:
-        path = title.group(1)
+        path = os.path.relpath(title.group(1))
     counted = re.match(r"\s*(\d+)\|\s*([\d.]+[kMGT]?)\|", line)
     if counted:
         lines += 1
