@@ -106,7 +106,7 @@ class IdentifyTest : public testing::Test {
   // A call that the cn gateway sends on, with the token of somebody in its region.
   std::string Forwarded(const json& claims, ForwardStatement statement = {}) {
     json changes = {{"aud", {"domicile", "domicile:eu"}}};
-    changes.merge_patch(claims);
+    if (claims.is_object()) changes.merge_patch(claims);
     const std::string token = maker_.With(changes);
     statement.region = statement.region.empty() ? "cn" : statement.region;
     statement.gateway = "cn-1";

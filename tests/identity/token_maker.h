@@ -76,7 +76,7 @@ class TokenMaker {
   // The usual payload with these members put over it; null takes one out.
   std::string With(const nlohmann::json& changes) const {
     nlohmann::json payload = Payload();
-    payload.merge_patch(changes);
+    if (changes.is_object()) payload.merge_patch(changes);  // `{}` is null to the library
     return Sign(payload);
   }
 
