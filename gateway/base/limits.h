@@ -102,6 +102,17 @@ inline constexpr int kSendsMax = 3;
 // Longest deadline of a unary call that sets none: a call nobody waits for must not stay for ever.
 inline constexpr absl::Duration kUnaryTimeMax = absl::Minutes(10);
 
+// --- Messages ------------------------------------------------------------------------------------
+// Nesting of messages, groups and map entries: protobuf's own default; stops stack exhaustion.
+inline constexpr int kScanDepthMax = 100;
+// Records in one message. More is an export, and belongs into a stream.
+inline constexpr size_t kScanRecordsMax = 10'000;
+// Distinct data subjects in one message: what one question to the directory may hold.
+inline constexpr size_t kScanSubjectsMax = 10'000;
+// Labelled fields and sub-messages in one message, 40 bytes each: stops a message of two-byte
+// fields from taking twenty times its size.
+inline constexpr size_t kScanSpansMax = 250'000;
+
 }  // namespace domicile::base::limits
 
 #endif  // DOMICILE_GATEWAY_BASE_LIMITS_H_

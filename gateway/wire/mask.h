@@ -13,8 +13,11 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+
+namespace domicile::crypto {
+class HmacKey;
+}  // namespace domicile::crypto
 
 namespace domicile::wire {
 
@@ -35,7 +38,7 @@ struct Mask {
 // Everything an edit needs to know about masks. Borrowed; must outlive the call.
 struct Masks {
   absl::Span<const Mask> by_category;  // by access::CategoryIndex; a place past the end clears
-  absl::string_view pseudonym_key;     // the gateway's secret; empty: pseudonyms clear
+  const crypto::HmacKey* pseudonym_key = nullptr;  // the gateway's secret; nullptr: they clear
 };
 
 }  // namespace domicile::wire

@@ -14,10 +14,12 @@
 //                         with different content, a known field with another wire type, a map
 //                         with a key twice, an Any whose parts repeat
 //   kMessageUnclassified  a request with a field that its type doesn't have (an upstream may)
-//   kMessageTooLarge      over limits.h kScanDepthMax or kRecordsPerMessageMax, or 2 GiB
+//   kMessageTooLarge      over one of limits.h kScan*Max, or 2 GiB
 //
-// A subject or record that an enclosing record names isn't repeated in the nested one:
-// `parent` leads there.
+// Data subject ids: text as it is, integers in decimal, bytes in lower-case hex. A default value
+// of a field without presence names nobody. A record lists the data subjects that its own fields
+// name; one that names none stands for those of its `parent`.
+// record_id: text and bytes as they are, an integer as it is on the wire (one spelling only).
 // Thread-safety: a Scanner is one thread's; plans are shared.
 // Lifetime: Findings and Spans point into `message`, which must stay where it is, and into the
 // schema.
@@ -60,9 +62,13 @@ struct Span {
 
 // What an edit needs to know about a scanned message. Keep it beside its Findings.
 struct Spans {
-  std::vector<Span> list;         // list[0] is the message itself, when it was readable
-  std::vector<int32_t> removals;  // by record: the span to cut when it is withheld
-  std::vector<int32_t> bodies;    // by record: the span that holds its fields
+  struct Record {
+    int32_t removal = 0;  // the span to cut when it is withheld
+    int32_t body = 0;     // the span that holds its fields
+    const MessagePlan* plan = nullptr;
+  };
+  std::vector<Span> list;       // list[0] is the message itself, when it was readable
+  std::vector<Record> records;  // one for each of Findings::records
 };
 
 class Scanner {

@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,8 @@ class Schema {
   std::vector<FieldLabel> fields_;
   std::vector<std::unique_ptr<MessagePlan>> plans_;
   absl::flat_hash_map<std::string, const MessagePlan*> by_message_;
+  access::NameList<access::RegionIndex> regions_;  // plans point to these two
+  std::unique_ptr<std::set<std::string>> name_spaces_;
   std::array<uint8_t, 32> digest_{};
 };
 
