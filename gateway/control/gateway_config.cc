@@ -193,6 +193,8 @@ IssuerConfig ReadIssuer(ConfigReader& read, YamlMap map) {
     issuer.jwks = read.Path(map, "jwks");
   }
   issuer.max_age = map.OptionalDuration("max_age", absl::InfiniteDuration());
+  issuer.keys_max_age = map.OptionalDuration("keys_max_age", issuer.keys_max_age);
+  issuer.name_space = map.OptionalText("namespace", "");
   issuer.subject = map.OptionalText("subject", "sub");
   if (map.Has("asserts")) {
     YamlMap asserts = map.Map("asserts");
@@ -200,6 +202,9 @@ IssuerConfig ReadIssuer(ConfigReader& read, YamlMap map) {
     issuer.asserted_roles = asserts.OptionalTexts("roles");
   }
   if (map.Has("claims")) ReadClaims(map.Map("claims"), issuer);
+  if (!issuer.name_space.empty() && issuer.kind != access::PrincipalKind::kUser) {
+    map.Problem("namespace", "only a user's `subject` is a data subject's id");
+  }
   if (issuer.kind == access::PrincipalKind::kUser &&
       !(issuer.roles.empty() && issuer.employer.empty())) {
     map.Problem("claims", "a user has neither `roles` nor `employer`");
@@ -228,8 +233,8 @@ void ReadIdentity(ConfigReader& read, YamlMap root, GatewayConfig& out) {
     out.issuers.push_back(std::move(issuer));
   }
   out.staff = ReadFactFile(read, root, "staff", absl::Hours(24));
-  out.tickets = ReadFactFile(read, root, "tickets", absl::InfiniteDuration());
-  out.protected_people = ReadFactFile(read, root, "protected", absl::InfiniteDuration());
+  out.tickets = ReadFactFile(read, root, "tickets", absl::Minutes(5));
+  out.protected_people = ReadFactFile(read, root, "protected", absl::Minutes(5));
 }
 
 std::vector<Endpoint> ReadEndpoints(ConfigReader& read, YamlMap& map) {
@@ -344,6 +349,7 @@ void ReadLimits(YamlMap root, Limits& out) {
       "hold_bytes_peer", 1 << 20, int64_t{1} << 40, static_cast<int64_t>(out.hold_bytes_peer)));
   out.streams = static_cast<uint32_t>(root.OptionalInt("streams", 1, 100'000, out.streams));
   out.loops = static_cast<uint32_t>(root.OptionalInt("loops", 0, 256, out.loops));
+  out.unary_time = root.OptionalDuration("unary_time", out.unary_time);
   out.drain = root.OptionalDuration("drain", out.drain);
   if (out.hold_bytes_peer < out.message_bytes || out.hold_bytes < out.hold_bytes_peer) {
     root.node().Problem(root.issues(), "must hold: message_bytes <= hold_bytes_peer <= hold_bytes");

@@ -24,6 +24,7 @@
 #include "gateway/access/effect.h"
 #include "gateway/access/method.h"
 #include "gateway/base/issue.h"
+#include "gateway/base/limits.h"
 
 namespace domicile::control {
 
@@ -69,6 +70,9 @@ struct IssuerConfig {
   access::PrincipalKind kind = access::PrincipalKind::kUnknown;
   std::string audience;
   std::string jwks;  // file
+  // A key file that could not be read for so long counts as unread.
+  absl::Duration keys_max_age = absl::Hours(1);
+  std::string name_space;  // kind user: of the ids in `subject`; "" for any
   absl::Duration max_age = absl::InfiniteDuration();
   std::vector<access::CountryCode> asserted_countries;
   std::vector<std::string> asserted_roles;
@@ -110,14 +114,13 @@ struct KeyFiles {
 };
 
 struct Limits {
-  uint64_t message_bytes = 4 << 20;          // one gRPC message, either way; gRPC's own default
-  uint64_t hold_bytes = 256 << 20;           // all messages held for a decision, in both directions
-  uint64_t hold_bytes_peer = 64 << 20;       // of one connection
-  uint32_t streams = 1'000;                  // concurrent, a client connection
-  uint32_t connections = 10'000;             // of clients
-  uint32_t loops = 0;                        // event loops; 0: one a core
-  uint64_t token_cache = 65'536;             // verified tokens, a loop
-  absl::Duration drain = absl::Seconds(30);  // for open calls after SIGTERM
+  uint64_t message_bytes = base::limits::kMessageBytesMax;  // one gRPC message, either way
+  uint64_t hold_bytes = base::limits::kHeldBytesMax;        // all messages held for a decision
+  uint64_t hold_bytes_peer = base::limits::kHeldBytesPerPeerMax;  // of one connection
+  uint32_t streams = 1'024;                                       // concurrent, a client connection
+  uint32_t loops = 0;                                             // event loops; 0: one a core
+  absl::Duration unary_time = base::limits::kUnaryTimeMax;        // of a call without a deadline
+  absl::Duration drain = absl::Seconds(30);                       // for open calls after SIGTERM
 };
 
 struct GatewayConfig {

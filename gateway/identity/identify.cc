@@ -229,6 +229,7 @@ class Identifier {
     result_.principal.subject = claims_->subject;
     if (issuer_->kind == PrincipalKind::kUser) {
       result_.principal.data_subject_claim = claims_->subject;
+      result_.principal.data_subject_namespace = issuer_->name_space;
     }
     if (!FindStaff()) return false;
     JoinResidence();

@@ -53,6 +53,9 @@ struct Issuer {
   access::CountryCode country;
   access::PrincipalKind kind = access::PrincipalKind::kUnknown;  // staff, user or partner
   std::string audience = "domicile";
+  // kind user: the namespace of the ids in its subject claim, so that an equal id of another
+  // system is not the caller themselves. "" matches any.
+  std::string name_space;
   absl::Duration max_age = absl::InfiniteDuration();  // since `iat`
   access::CountrySet asserted_countries;    // a country outside still joins, and ZZ with it
   std::vector<std::string> asserted_roles;  // a role outside is dropped
