@@ -77,7 +77,11 @@ class Connection final : public EventLoop::FdHandler, public EventLoop::Flushabl
   void ReadAll();
   bool Deliver(absl::string_view bytes);  // network bytes, through TLS if there is
   bool WriteOut();                        // false when the socket takes no more or failed
+  bool ProduceMore();                     // false when there is nothing more to write now
   void Announce();                        // OnConnected, once
+  void Watch(bool want_write);
+  void Linger();
+  absl::string_view Pending() const;
 
   EventLoop& loop_;
   int fd_;
@@ -86,9 +90,11 @@ class Connection final : public EventLoop::FdHandler, public EventLoop::Flushabl
   bool connecting_;
   bool announced_ = false;
   bool want_write_ = false;  // EPOLLOUT is armed
-  bool closing_ = false;     // close when output_ is written
-  absl::Status failed_;      // connect failed before Start
-  std::string output_;       // bytes for the network
+  bool closing_ = false;     // close when what was produced is written
+  bool lingering_ = false;   // all is written; waiting for the peer to have read it
+  EventLoop::Timer linger_;
+  absl::Status failed_;  // connect failed before Start
+  std::string output_;   // bytes for the network
   size_t output_offset_ = 0;
   std::string plain_;  // scratch for TLS
 };

@@ -32,8 +32,9 @@
 #include "gateway/wire/schema.h"
 
 namespace domicile::crypto {
+class HmacKey;
 class TlsContext;
-}
+}  // namespace domicile::crypto
 
 namespace domicile::proxy {
 
@@ -42,8 +43,8 @@ namespace domicile::proxy {
 struct Served {
   std::shared_ptr<const enforce::Snapshot> snapshot;
   std::shared_ptr<const wire::Schema> schema;
-  std::vector<wire::Mask> masks;  // by category
-  std::string pseudonym_key;
+  std::vector<wire::Mask> masks;                         // by category
+  std::shared_ptr<const crypto::HmacKey> pseudonym_key;  // null: pseudonyms clear
   // By place in DataPlaneOptions::upstreams.
   std::vector<enforce::UpstreamFacts> upstreams;
 };
@@ -59,8 +60,11 @@ struct UpstreamOptions {
   std::vector<std::string> services;   // full names; a service is in at most one upstream
   std::vector<std::string> endpoints;  // "dns:host:port", "host:port"
   std::shared_ptr<const crypto::TlsContext> tls;  // null: plaintext
-  std::string tls_host;       // name in its certificate; "": the endpoint's host
-  bool health_check = false;  // ask grpc.health.v1 and leave out what does not serve
+  std::string tls_host;  // name in its certificate; "": the endpoint's host
+  std::string spiffe;    // or its exact SPIFFE ID, which wins
+  // Names of response metadata that pass from methods which touch personal data. Methods with
+  // action none pass all.
+  std::vector<std::string> response_metadata;
 };
 
 struct PeerOptions {

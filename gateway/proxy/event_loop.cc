@@ -16,7 +16,10 @@
 namespace domicile::proxy {
 namespace {
 constexpr int kEventsMax = 256;
+thread_local EventLoop* current_loop = nullptr;
 }  // namespace
+
+EventLoop* EventLoop::Current() { return current_loop; }
 
 EventLoop::Flushable::~Flushable() {
   if (flush_loop_ == nullptr) return;
@@ -126,6 +129,7 @@ int EventLoop::WaitMilliseconds() const {
 
 void EventLoop::Run() {
   epoll_event events[kEventsMax];
+  current_loop = this;
   while (true) {
     // Stop is read before the mailbox is drained, so that nothing posted before it is lost.
     bool stop = stopping_.load(std::memory_order_acquire);
@@ -150,7 +154,9 @@ void EventLoop::Run() {
     auto trash = std::move(trash_);
     trash_.clear();
     trash.clear();
-    if (stop) return;
+    if (!stop) continue;
+    current_loop = nullptr;
+    return;
   }
 }
 

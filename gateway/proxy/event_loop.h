@@ -49,7 +49,8 @@ class EventLoop {
     EventLoop* flush_loop_ = nullptr;  // set while waiting for its flush
   };
 
-  // A deadline. Disarmed by its destructor; may be armed again in its own callback.
+  // A deadline. Disarmed by its destructor; may be armed again in its own callback, which must not
+  // destroy it.
   class Timer {
    public:
     explicit Timer(EventLoop& loop, absl::AnyInvocable<void()> fire)
@@ -86,6 +87,9 @@ class EventLoop {
   bool Watch(int fd, uint32_t epoll_events, FdHandler* handler);
   void Rewatch(int fd, uint32_t epoll_events, FdHandler* handler);
   void Unwatch(int fd, FdHandler* handler);
+
+  // The loop whose Run is on this thread's stack; nullptr on other threads.
+  static EventLoop* Current();
 
   void FlushSoon(Flushable* flushable);
   // Destroys `object` when no callback is on the stack.

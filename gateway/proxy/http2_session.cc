@@ -76,6 +76,14 @@ void Http2Stream::SendTrailers(const HeaderBlock& trailers) {
   SendEnd();
 }
 
+void Http2Stream::DiscardUnsent() {
+  unsent_.clear();
+  unsent_bytes_ = 0;
+  unsent_offset_ = 0;
+  unsent_first_ = 0;
+  above_low_water_ = false;
+}
+
 void Http2Stream::Reset(Http2Error error) {
   Http2SessionState& state = *session_->state_;
   if (state.closing_) return;
@@ -283,6 +291,7 @@ bool Http2Session::accepts_streams() const {
 
 size_t Http2Session::open_streams() const { return state_->open_streams_; }
 bool Http2Session::ready() const { return state_->ready_; }
+bool Http2Session::abused() const { return state_->abused_; }
 
 void Http2Session::Drain() {
   Http2SessionState& state = *state_;
@@ -317,6 +326,7 @@ void Http2Session::Close(Http2Error error, absl::string_view why) {
   put32(last);
   put32(static_cast<uint32_t>(error));
   state.abuse_ = why;
+  state.abused_ = error != Http2Error::kNoError;
   state.CloseStreams(error == Http2Error::kNoError ? Http2Error::kCancel : error);
   connection_->WriteSoon();
 }

@@ -73,6 +73,9 @@ class Http2Stream {
   void SendEnd();
   // Ends with trailers, after all data.
   void SendTrailers(const HeaderBlock& trailers);
+  // Forgets what was queued and has not left. Only before SendTrailers or Reset: what is cut off
+  // here is missed by the peer.
+  void DiscardUnsent();
   // At once; unsent data is dropped.
   void Reset(Http2Error error);
   // Gives `size` received bytes back to the peer's stream window.
@@ -158,12 +161,15 @@ class Http2Session final : public Connection::User {
   bool accepts_streams() const;
   size_t open_streams() const;
   bool ready() const;
+  // Closed for what the peer did.
+  bool abused() const;
   // Server: GOAWAY in two phases; closes when the last stream ended.
   void Drain();
   // GOAWAY with `error`, then closes.
   void Close(Http2Error error, absl::string_view why);
 
   Connection& connection() { return *connection_; }
+  EventLoop& loop() { return loop_; }
 
   // Connection::User:
   void OnConnected() override;

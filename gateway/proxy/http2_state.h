@@ -70,6 +70,7 @@ class Http2SessionState {
   bool closing_ = false;      // Close was called: nothing but the last bytes leaves
   bool receiving_ = false;    // inside nghttp2_session_mem_recv
   bool failed_while_receiving_ = false;
+  bool abused_ = false;         // closed for what the peer did
   absl::string_view abuse_;     // why a callback failed
   std::string last_bytes_;      // hand-written GOAWAY
   std::string* out_ = nullptr;  // where frames go during Produce

@@ -42,13 +42,16 @@ class UpstreamPool {
     absl::Duration connect_timeout = absl::Seconds(10);
     absl::Duration resolve_age = absl::Seconds(30);
     size_t waiters_max = 10'000;
+    size_t connections_per_address_max = 4;
     Http2Session::Options session;
   };
 
   // A call that waits for a connection. Leaves the queue when destroyed.
   class Waiter {
    public:
-    virtual ~Waiter();
+    virtual ~Waiter() { Withdraw(); }
+    // No longer waits. Does nothing when it did not.
+    void Withdraw();
     // Exactly one of these, once. `session` accepts a stream now.
     virtual void OnSession(Http2Session& session) = 0;
     virtual void OnNoSession(const absl::Status& why) = 0;
@@ -72,23 +75,33 @@ class UpstreamPool {
   void Drain();
 
  private:
-  class Slot;  // one address: at most a few sessions and a backoff
-  void Resolve();
+  class Slot;  // one address: its connections and its backoff
+  class Conn;  // one connection
+  void Resolve(size_t endpoint);
   void OnResolved(size_t endpoint, absl::StatusOr<std::vector<SocketAddress>> addresses);
-  void Serve();  // gives sessions with room to waiters
+  void ResolveSoon();
+  // Gives sessions with room to waiters, opens connections that are missing.
+  void Serve();
   Http2Session* Pick();
   void ExpireWaiters();
+  void FailWaiters(const absl::Status& why);
+  bool connecting() const;
 
   EventLoop& loop_;
   Resolver& resolver_;
   const Options options_;
   std::vector<std::unique_ptr<Slot>> slots_;
+  std::vector<std::unique_ptr<Conn>> retired_;  // draining
+  std::vector<bool> resolving_;                 // by endpoint
   std::list<Waiter*> waiters_;
   EventLoop::Timer resolve_timer_;
   EventLoop::Timer waiter_timer_;
-  size_t next_slot_ = 0;
+  EventLoop::Tick resolved_at_ = 0;
+  size_t turn_ = 0;  // which slot is looked at first
+  bool serving_ = false;
   bool draining_ = false;
-  std::shared_ptr<bool> alive_;
+  absl::Status last_failure_;
+  std::shared_ptr<bool> alive_;  // for answers of the resolver that come too late
 };
 
 }  // namespace domicile::proxy

@@ -1,0 +1,256 @@
+#include "gateway/proxy/connection.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/crypto/tls.h"
+
+namespace domicile::proxy {
+namespace {
+
+// Reads of one connection in one iteration: a fast sender must not starve the others.
+constexpr int kReadsPerIteration = 4;
+// How long a peer may take to read our last bytes before the socket goes.
+constexpr absl::Duration kLingerTime = absl::Seconds(1);
+
+std::string HostOf(const sockaddr_storage& storage) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (storage.ss_family == AF_INET) {
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(storage).sin_addr, text, sizeof text);
+  } else if (storage.ss_family == AF_INET6) {
+    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr, text,
+              sizeof text);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string SocketAddress::ToString() const {
+  uint16_t port = storage.ss_family == AF_INET6
+                      ? ntohs(reinterpret_cast<const sockaddr_in6&>(storage).sin6_port)
+                      : ntohs(reinterpret_cast<const sockaddr_in&>(storage).sin_port);
+  return storage.ss_family == AF_INET6 ? absl::StrCat("[", HostOf(storage), "]:", port)
+                                       : absl::StrCat(HostOf(storage), ":", port);
+}
+
+std::unique_ptr<Connection> Connection::Accepted(EventLoop& loop, int fd,
+                                                 std::unique_ptr<crypto::TlsStream> tls) {
+  return std::unique_ptr<Connection>(new Connection(loop, fd, std::move(tls), false));
+}
+
+std::unique_ptr<Connection> Connection::Connect(EventLoop& loop, const SocketAddress& address,
+                                                std::unique_ptr<crypto::TlsStream> tls) {
+  int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  absl::Status failed;
+  if (fd < 0) {
+    failed = absl::UnavailableError(absl::StrCat("socket: ", strerror(errno)));
+  } else if (connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0 &&
+             errno != EINPROGRESS) {
+    failed = absl::UnavailableError(absl::StrCat("connect: ", strerror(errno)));
+  }
+  auto connection =
+      std::unique_ptr<Connection>(new Connection(loop, fd, std::move(tls), /*connecting=*/true));
+  connection->failed_ = std::move(failed);
+  return connection;
+}
+
+Connection::Connection(EventLoop& loop, int fd, std::unique_ptr<crypto::TlsStream> tls,
+                       bool connecting)
+    : loop_(loop), fd_(fd), tls_(std::move(tls)), connecting_(connecting), linger_(loop, [this] {
+        Close(absl::UnavailableError("closed"));
+      }) {
+  if (fd_ < 0) return;
+  int on = 1;
+  setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+Connection::~Connection() {
+  if (fd_ < 0) return;
+  loop_.Unwatch(fd_, this);
+  close(fd_);
+}
+
+void Connection::Start(User* user) {
+  user_ = user;
+  if (failed_.ok() && !loop_.Watch(fd_, EPOLLIN | (connecting_ ? uint32_t{EPOLLOUT} : 0), this))
+    failed_ = absl::UnavailableError("no descriptors left to watch a connection");
+  want_write_ = connecting_;
+  // Whoever calls is still setting itself up: bad news comes in the flush.
+  if (!failed_.ok()) return WriteSoon();
+  if (!connecting_ && tls_ == nullptr) Announce();
+  WriteSoon();
+}
+
+std::string Connection::PeerAddress() const {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (fd_ < 0 || getpeername(fd_, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return "";
+  return HostOf(storage);
+}
+
+void Connection::Announce() {
+  if (announced_) return;
+  announced_ = true;
+  user_->OnConnected();
+}
+
+void Connection::Close(const absl::Status& why) {
+  if (fd_ < 0) return;
+  linger_.Disarm();
+  loop_.Unwatch(fd_, this);
+  close(fd_);
+  fd_ = -1;
+  User* user = user_;
+  user_ = nullptr;
+  if (user != nullptr) user->OnConnectionClosed(why);
+}
+
+void Connection::OnFdReady(uint32_t events) {
+  if (connecting_) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0)
+      return Close(absl::UnavailableError(absl::StrCat("connect: ", strerror(error))));
+    if ((events & EPOLLOUT) == 0) return;
+    connecting_ = false;
+    if (tls_ == nullptr) Announce();
+    WriteSoon();
+  } else if ((events & EPOLLOUT) != 0) {
+    WriteSoon();
+  }
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) ReadAll();
+}
+
+void Connection::ReadAll() {
+  for (int i = 0; i < kReadsPerIteration && fd_ >= 0; ++i) {
+    ssize_t size = recv(fd_, loop_.read_buffer(), EventLoop::kReadBufferSize, 0);
+    if (size < 0) {
+      if (errno == EAGAIN || errno == EINTR) return;
+      return Close(absl::UnavailableError(absl::StrCat("recv: ", strerror(errno))));
+    }
+    if (size == 0) {
+      if (tls_ != nullptr && !lingering_) {
+        absl::Status end = tls_->ReceiveEnd();
+        if (!end.ok()) return Close(end);
+      }
+      return Close(absl::UnavailableError("connection closed by the other end"));
+    }
+    if (lingering_) continue;  // read and thrown away, so that the kernel does not reset
+    if (!Deliver({loop_.read_buffer(), static_cast<size_t>(size)})) return;
+    if (static_cast<size_t>(size) < EventLoop::kReadBufferSize) return;
+  }
+}
+
+bool Connection::Deliver(absl::string_view bytes) {
+  if (closing_) return true;
+  if (tls_ == nullptr) {
+    if (!user_->OnBytes(bytes)) {
+      if (fd_ >= 0) Close(absl::UnavailableError("not HTTP/2"));
+      return false;
+    }
+    return fd_ >= 0;
+  }
+  plain_.clear();
+  absl::Status status = tls_->Receive(bytes, &plain_);
+  WriteSoon();
+  if (tls_->open()) Announce();
+  if (fd_ >= 0 && status.ok() && !plain_.empty() && !user_->OnBytes(plain_))
+    status = absl::UnavailableError("not HTTP/2");
+  if (fd_ < 0) return false;
+  if (status.ok() && tls_->state() != crypto::TlsStream::State::kPeerClosed) return true;
+  // An alert may be waiting: one try, then the socket goes.
+  WriteOut();
+  Close(status.ok() ? absl::UnavailableError("connection closed by the other end") : status);
+  return false;
+}
+
+absl::string_view Connection::Pending() const {
+  if (tls_ != nullptr) return tls_->Outgoing();
+  return absl::string_view(output_).substr(output_offset_);
+}
+
+bool Connection::ProduceMore() {
+  size_t pending = Pending().size();
+  if (!announced_ || closing_ || pending >= kOutputMax) return false;
+  if (tls_ == nullptr) {
+    if (!user_->Produce(output_, kOutputMax - pending)) closing_ = true;
+    return output_.size() - output_offset_ > pending;
+  }
+  plain_.clear();
+  if (!user_->Produce(plain_, kOutputMax - pending)) closing_ = true;
+  bool more = !plain_.empty();
+  if (more && !tls_->Send(plain_).ok()) closing_ = true;
+  if (closing_) tls_->Close();
+  return more;
+}
+
+bool Connection::WriteOut() {
+  absl::string_view pending = Pending();
+  while (!pending.empty()) {
+    ssize_t size = send(fd_, pending.data(), pending.size(), MSG_NOSIGNAL);
+    if (size < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return false;
+      Close(absl::UnavailableError(absl::StrCat("send: ", strerror(errno))));
+      return false;
+    }
+    if (tls_ != nullptr) {
+      tls_->ConsumeOutgoing(static_cast<size_t>(size));
+    } else {
+      output_offset_ += static_cast<size_t>(size);
+    }
+    pending = Pending();
+  }
+  output_offset_ = 0;
+  output_.clear();
+  if (output_.capacity() > 32 * 1024) std::string().swap(output_);
+  return true;
+}
+
+void Connection::Watch(bool want_write) {
+  if (want_write == want_write_) return;
+  want_write_ = want_write;
+  loop_.Rewatch(fd_, EPOLLIN | (want_write ? uint32_t{EPOLLOUT} : 0), this);
+}
+
+void Connection::Linger() {
+  if (lingering_) return;
+  lingering_ = true;
+  shutdown(fd_, SHUT_WR);
+  linger_.Arm(kLingerTime);
+}
+
+void Connection::Flush() {
+  if (!failed_.ok() && fd_ < 0) {  // socket() failed: there is nothing to close
+    User* user = user_;
+    user_ = nullptr;
+    if (user != nullptr) user->OnConnectionClosed(failed_);
+    return;
+  }
+  if (!failed_.ok()) return Close(failed_);
+  if (fd_ < 0 || connecting_ || lingering_) return;
+  while (true) {
+    bool more = ProduceMore();
+    if (fd_ < 0) return;
+    if (!WriteOut()) {
+      if (fd_ >= 0) Watch(/*want_write=*/true);
+      return;
+    }
+    if (!more) break;
+  }
+  Watch(/*want_write=*/false);
+  if (closing_) Linger();
+}
+
+}  // namespace domicile::proxy

@@ -1,0 +1,54 @@
+#include "gateway/proxy/loop_context.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "gateway/crypto/digest.h"
+
+namespace domicile::proxy {
+namespace {
+constexpr size_t kRandomBlock = 4096;
+// Tokens remembered by one loop: people and jobs active at a time, at some 1 KiB each.
+constexpr size_t kTokensRemembered = 10'000;
+}  // namespace
+
+std::shared_ptr<HoldBudget> PeerBudgets::For(const std::string& peer) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (budgets_.size() >= sweep_at_) {
+    absl::erase_if(budgets_, [](const auto& entry) { return entry.second.expired(); });
+    sweep_at_ = std::max<size_t>(1024, budgets_.size() * 2);
+  }
+  std::weak_ptr<HoldBudget>& slot = budgets_[peer];
+  std::shared_ptr<HoldBudget> budget = slot.lock();
+  if (budget == nullptr) {
+    budget = std::make_shared<HoldBudget>(bytes_per_peer_max_, all_);
+    slot = budget;
+  }
+  return budget;
+}
+
+LoopContext::LoopContext(EventLoop& event_loop, const DataPlaneOptions& plane_options,
+                         const DataPlanePorts& plane_ports, PeerBudgets& peer_budgets,
+                         identity::ReplayWindow& replay_window)
+    : loop(event_loop),
+      gate(std::make_shared<LoopGate>(event_loop)),
+      options(plane_options),
+      ports(plane_ports),
+      budgets(peer_budgets),
+      replays(replay_window),
+      tokens(kTokensRemembered) {}
+
+LoopContext::~LoopContext() { gate->Close(); }
+
+std::string LoopContext::Randomness(size_t size_bytes) {
+  if (random_offset_ + size_bytes > random_.size()) {
+    random_ = crypto::RandomBytes(std::max(kRandomBlock, size_bytes));
+    random_offset_ = 0;
+  }
+  std::string out = random_.substr(random_offset_, size_bytes);
+  std::fill_n(random_.begin() + static_cast<ptrdiff_t>(random_offset_), size_bytes, '\0');
+  random_offset_ += size_bytes;
+  return out;
+}
+
+}  // namespace domicile::proxy

@@ -1,0 +1,203 @@
+#include "gateway/proxy/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/log.h"
+#include "gateway/crypto/tls.h"
+#include "gateway/enforce/errors.h"
+#include "gateway/proxy/exchange.h"
+#include "gateway/proxy/health.h"
+#include "gateway/proxy/metadata.h"
+#include "gateway/proxy/resolver.h"
+
+namespace domicile::proxy {
+namespace {
+
+// Connections taken in one iteration, so that accepting does not starve calls.
+constexpr int kAcceptsPerIteration = 64;
+// Without descriptors, accepting would spin; existing calls may free some.
+constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
+
+// The answer to what is no call that could be opened. There is no entry and no decision id: nothing
+// was asked for that could have been decided.
+void Answer(Http2Stream& stream, access::Reason reason) {
+  enforce::Denial denial = enforce::MakeDenial(reason, "");
+  HeaderBlock headers;
+  headers.Add(":status", "200");
+  headers.Add("content-type", "application/grpc");
+  headers.Add("grpc-accept-encoding", "identity,gzip");
+  headers.Add("grpc-status", absl::StrCat(denial.grpc_status));
+  headers.Add("grpc-message", EncodeStatusMessage(denial.message));
+  if (!denial.details.empty())
+    headers.Add("grpc-status-details-bin", EncodeBinaryValue(denial.details));
+  stream.SendHeaders(headers, /*end=*/true);
+}
+
+void AnswerHttp(Http2Stream& stream, absl::string_view status) {
+  HeaderBlock headers;
+  headers.Add(":status", status);
+  stream.SendHeaders(headers, /*end=*/true);
+}
+
+}  // namespace
+
+absl::StatusOr<int> Bind(const std::string& address, uint16_t* port) {
+  std::vector<SocketAddress> found;
+  if (!Resolver::ResolveNumeric({address, absl::StrCat(*port)}, &found))
+    return absl::InvalidArgumentError(
+        absl::StrCat("listener address \"", address, "\" is not an IP address"));
+  const SocketAddress& at = found.front();
+  int fd = socket(at.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int on = 1;
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+            setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+            bind(fd, reinterpret_cast<const sockaddr*>(&at.storage), at.size) == 0 &&
+            listen(fd, SOMAXCONN) == 0 &&
+            getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) == 0;
+  if (!ok) {
+    std::string why = strerror(errno);
+    if (fd >= 0) close(fd);
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ":", *port, ": ", why,
+                                               "; free the port or choose another"));
+  }
+  *port = ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(bound).sin6_port
+                                            : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+  return fd;
+}
+
+Listener::Listener(LoopContext& context, int fd, std::shared_ptr<const crypto::TlsContext> tls)
+    : context_(context),
+      fd_(fd),
+      tls_(std::move(tls)),
+      resume_(context.loop, [this] { Start(); }) {}
+
+Listener::~Listener() {
+  Stop();
+  if (fd_ >= 0) close(fd_);
+}
+
+void Listener::Start() {
+  if (fd_ >= 0 && !context_.loop.Watch(fd_, EPOLLIN, this)) resume_.Arm(kAcceptPause);
+}
+
+void Listener::Stop() {
+  resume_.Disarm();
+  if (fd_ < 0) return;
+  context_.loop.Unwatch(fd_, this);
+}
+
+void Listener::OnFdReady(uint32_t) {
+  for (int i = 0; i < kAcceptsPerIteration; ++i) {
+    if (context_.counters.connections_open.value() >=
+        base::limits::kConnectionsMax / std::max<size_t>(1, context_.loops)) {
+      Stop();
+      return resume_.Arm(kAcceptPause);
+    }
+    int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      ServerSession::Begin(context_, fd, tls_);
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      base::Log(base::LogLevel::kError, "listener.no_descriptors",
+                {{"errno", errno}, {"do", "raise the limit of open files"}});
+      Stop();
+      resume_.Arm(kAcceptPause);
+    }
+    if (errno == ECONNABORTED || errno == EINTR) continue;
+    return;
+  }
+}
+
+void ServerSession::Begin(LoopContext& context, int fd,
+                          const std::shared_ptr<const crypto::TlsContext>& tls) {
+  auto* session = new ServerSession(context);  // owns itself until OnSessionClosed
+  context.sessions.insert(session);
+  context.counters.connections_accepted.Add();
+  context.counters.connections_open.Add();
+  Http2Session::Options options;
+  options.role = Http2Role::kServer;
+  options.max_concurrent_streams = context.options.streams_per_connection_max;
+  auto stream = tls == nullptr ? nullptr : crypto::TlsStream::Server(tls);
+  session->session_ = std::make_unique<Http2Session>(
+      context.loop, Connection::Accepted(context.loop, fd, std::move(stream)), options, *session);
+}
+
+ServerSession::~ServerSession() {
+  context_.sessions.erase(this);
+  context_.counters.connections_open.Subtract();
+}
+
+void ServerSession::OnSessionClosed(const absl::Status&) {
+  context_.sessions.erase(this);
+  if (session_->abused()) context_.counters.connections_abused.Add();
+  context_.loop.DestroyLater(std::unique_ptr<ServerSession>(this));
+}
+
+// Once a connection, at its first request: the handshake is done by then.
+void ServerSession::Identify() {
+  std::string peer;
+  const crypto::TlsStream* tls = session_->connection().tls();
+  if (tls == nullptr) {
+    peer = session_->connection().PeerAddress();
+  } else {
+    identity::CertificateFacts facts;  // without a certificate: nobody
+    if (const crypto::PeerIdentity* identity = tls->peer()) {
+      facts.spiffe = identity->spiffe.text;
+      facts.trust_domain = identity->spiffe.trust_domain;
+      facts.fingerprint = identity->fingerprint;
+      facts.not_after = identity->not_after;
+      peer = facts.spiffe;
+    }
+    const auto& peers = context_.options.peers;
+    caller_.is_peer = !facts.spiffe.empty() &&
+                      std::any_of(peers.begin(), peers.end(), [&facts](const PeerOptions& other) {
+                        return other.spiffe == facts.spiffe;
+                      });
+    caller_.certificate = std::move(facts);
+  }
+  caller_.budget = context_.budgets.For(peer);
+}
+
+void ServerSession::OnRequest(Http2Stream& stream, const HeaderBlock& headers, bool end_stream) {
+  if (caller_.budget == nullptr) Identify();
+  context_.counters.requests.Add();
+  RequestHead head;
+  RequestProblem problem = CheckRequest(headers, caller_.is_peer, &head);
+  if (problem != RequestProblem::kNone) {
+    context_.counters.requests_malformed.Add();
+    if (problem == RequestProblem::kNotPost) return AnswerHttp(stream, "405");
+    if (problem == RequestProblem::kNotGrpc) return AnswerHttp(stream, "415");
+    return Answer(stream, ReasonOf(problem));
+  }
+  if (HealthStream::Serve(context_, head.path, stream, end_stream)) return;
+  const Served& served = *context_.served;
+  if (served.snapshot == nullptr || served.schema == nullptr)
+    return Answer(stream, access::Reason::kPolicyUnavailable);
+  const wire::MethodPlan* plan = served.schema->FindMethod(head.path);
+  if (plan == nullptr) {
+    context_.counters.requests_malformed.Add();
+    return Answer(stream, access::Reason::kMethodUnknown);
+  }
+  Exchange::Begin(context_, caller_, stream, headers, head, *plan, end_stream);
+}
+
+void ServerSession::OnOversizedRequest(Http2Stream& stream) {
+  context_.counters.requests.Add();
+  context_.counters.requests_malformed.Add();
+  Answer(stream, access::Reason::kMessageTooLarge);
+}
+
+}  // namespace domicile::proxy
