@@ -61,6 +61,7 @@ class Tally {
   }
   pb::Answer Answer(const grpc::ServerContextBase& context, const pb::Script& script) const {
     pb::Answer answer;
+    if (script.empty()) return answer;
     answer.set_payload(script.payload());
     answer.set_fill(std::string(static_cast<size_t>(script.answer_bytes()), 'f'));
     answer.set_messages(messages_);
@@ -107,7 +108,6 @@ class BidiCall final : public grpc::ServerBidiReactor<pb::Script, pb::Answer> {
     if (!ok) return End(Status::OK);
     tally_.Add(script_);
     if (script_.cancel()) return context_.TryCancel();
-    if (script_.hang()) return;  // OnCancel ends the call
     if (script_.delay_ms() > 0) return Delay();
     Play();
   }
@@ -118,12 +118,15 @@ class BidiCall final : public grpc::ServerBidiReactor<pb::Script, pb::Answer> {
   }
 
   void OnCancel() override {
-    counter_.Cancelled(kBidi);
     alarm_.Cancel();
     End(Status(StatusCode::CANCELLED, "the caller has gone"));
   }
 
-  void OnDone() override { delete this; }
+  // Only now is it certain. A cancellation that meets a waiting read looks like a half-close.
+  void OnDone() override {
+    if (context_.IsCancelled()) counter_.Cancelled(kBidi);
+    delete this;
+  }
 
  private:
   void Delay() {
@@ -142,6 +145,7 @@ class BidiCall final : public grpc::ServerBidiReactor<pb::Script, pb::Answer> {
   }
 
   void Continue() {
+    if (left_ <= 0 && script_.hang()) return;  // OnCancel ends the call
     if (left_ <= 0) return StartRead(&script_);
     --left_;
     StartWrite(&answer_);
