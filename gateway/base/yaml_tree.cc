@@ -7,6 +7,7 @@
 
 #include <exception>
 #include <istream>
+#include <optional>
 #include <streambuf>
 #include <string>
 #include <utility>
@@ -42,6 +43,8 @@ class Builder final : public YAML::EventHandler {
   }
   void OnDocumentEnd() override {}
   int documents() const { return documents_; }
+  // Where the last quoted or block scalar begins.
+  std::optional<size_t> last_quoted() const { return last_quoted_; }
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     RefuseAnchor(mark, anchor);
@@ -58,6 +61,7 @@ class Builder final : public YAML::EventHandler {
     RefuseAnchor(mark, anchor);
     // yaml-cpp gives "?" to plain scalars, "!" to quoted and block ones.
     if (tag != "?" && tag != "!") Problem(mark, "a tag; remove it");
+    if (tag == "!") last_quoted_ = static_cast<size_t>(mark.pos);
     Value* value = New(Kind::kScalar, mark);
     if (value != nullptr) {
       value->text = text;
@@ -170,9 +174,11 @@ class Builder final : public YAML::EventHandler {
     frame.key_line = value->line;
   }
 
-  void PlaceMapValue(const Value* value, Frame& frame) {
+  void PlaceMapValue(Value* value, Frame& frame) {
     frame.want_value = false;
     if (!frame.key_usable || value == nullptr) return;
+    // yaml-cpp puts a value that is left out where the next thing stands.
+    if (value->kind == Kind::kNull) value->line = frame.key_line;
     Value& map = *frame.value;
     auto [it, fresh] = map.places.try_emplace(frame.key, map.items.size());
     if (!fresh) {
@@ -190,6 +196,7 @@ class Builder final : public YAML::EventHandler {
   Issues& issues_;
   std::vector<Frame> frames_;
   int documents_ = 0;
+  std::optional<size_t> last_quoted_;
   bool too_many_ = false;
 };
 
@@ -218,6 +225,23 @@ bool CheckText(absl::string_view text, const std::string& file, Issues& issues) 
   return true;
 }
 
+// yaml-cpp takes the end of a file for a closing quote, so a file that was cut there would load.
+// Only the last scalar can be one that never ends.
+bool EndsInsideQuotes(absl::string_view text, size_t begin) {
+  if (begin >= text.size()) return false;
+  const char quote = text[begin];
+  if (quote != '"' && quote != '\'') return false;
+  for (size_t i = begin + 1; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == quote) {
+      if (quote == '"' || i + 1 >= text.size() || text[i + 1] != quote) return false;
+      ++i;  // '' is a quote inside
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 bool LooksBoolean(absl::string_view text) {
@@ -231,6 +255,8 @@ bool LooksBoolean(absl::string_view text) {
 
 void ParseYaml(absl::string_view text, Tree& tree, Issues& issues) {
   if (!CheckText(text, tree.file, issues)) return;
+  // A byte order mark says nothing about UTF-8, and would move yaml-cpp's positions.
+  if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);
   TextBuffer buffer(text);
   std::istream stream(&buffer);
   Builder builder(tree, issues);
@@ -244,6 +270,9 @@ void ParseYaml(absl::string_view text, Tree& tree, Issues& issues) {
     issues.Add(tree.file, e.mark.is_null() ? 0 : e.mark.line + 1, e.msg);
   } catch (const std::exception&) {
     issues.Add(tree.file, 0, "the YAML parser gave up");
+  }
+  if (builder.last_quoted() && EndsInsideQuotes(text, *builder.last_quoted())) {
+    issues.Add(tree.file, 0, "ends inside quotes; the file is cut");
   }
 }
 
