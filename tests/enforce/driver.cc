@@ -51,9 +51,11 @@ rules: []
   contact: {title: Contact, mask: last(2)}
   network_identifier: {title: Address}
 )"),
-      legal("regions/purposes.yaml", R"(purposes:
-  support: {title: Support, declare: [{kinds: [staff], roles: [support, engineer]}]}
-  incident: {title: Incident, declare: [{kinds: [staff], roles: [engineer]}]}
+      legal("regions/purposes.yaml",
+            R"(roles: {support: "helps", engineer: "repairs", officer: "signs"}
+purposes:
+  support: {title: Support, kinds: [staff], roles: [support, engineer]}
+  incident: {title: Incident, kinds: [staff], roles: [engineer]}
 )"),
       {Layer::kCompany, "policy/eu.yaml", R"(region: eu
 rules:
