@@ -5,11 +5,14 @@
 // holds keyed hashes and region numbers, no ids and no dates.
 // Source: design 6.1 (`homes.index`); docs/files.md for the bytes.
 // Thread-safety: immutable; Find is thread-safe.
-// Errors: Open gives DataLoss for a file that is not exactly an index, NotFound, Unavailable.
-// Limits: 2^32 rows. Memory: mapped, 17 bytes a row.
+// Errors: Open gives DataLoss for a file that is not exactly an index, FailedPrecondition for one
+// made under another key, NotFound, Unavailable.
+// Limits: kIndexRegionsMax regions. Memory: mapped, 17 bytes a row. Replace the file by rename:
+// one that shrinks under the mapping ends the process.
 #ifndef DOMICILE_GATEWAY_STORE_HOME_INDEX_H_
 #define DOMICILE_GATEWAY_STORE_HOME_INDEX_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,8 +23,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "gateway/access/finding.h"
+#include "gateway/store/watched_file.h"
 
 namespace domicile::store {
+
+inline constexpr uint32_t kIndexRegionsMax = 64;
 
 class HomeIndex {
  public:
@@ -46,6 +52,25 @@ class HomeIndex {
 // Replaces `path` in one step. Duplicates are written once.
 absl::Status WriteHomeIndex(const std::string& path, absl::string_view index_key,
                             const std::vector<std::pair<access::DataSubject, std::string>>& homes);
+
+// The index behind a path, mapped anew when the file changes. Thread-safe.
+class WatchedHomeIndex final : public Watched {
+ public:
+  WatchedHomeIndex(std::string path, std::string index_key)
+      : path_(std::move(path)), key_(std::move(index_key)) {}
+  absl::Status Refresh() override;
+  // Null before the first good load.
+  std::shared_ptr<const HomeIndex> Current() const;
+
+ private:
+  const std::string path_;
+  const std::string key_;
+  absl::Mutex refresh_mutex_;  // one Refresh at a time; held over I/O
+  FileStamp stamp_ ABSL_GUARDED_BY(refresh_mutex_);
+  bool failed_ ABSL_GUARDED_BY(refresh_mutex_) = false;
+  mutable absl::Mutex mutex_;  // guards what follows; held for a copy
+  std::shared_ptr<const HomeIndex> index_ ABSL_GUARDED_BY(mutex_);
+};
 
 }  // namespace domicile::store
 

@@ -15,12 +15,15 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "gateway/base/clock.h"
 
@@ -42,6 +45,20 @@ class Watched {
   virtual ~Watched() = default;
   // Looks at the file; reads it when it changed. Not OK: the old content stays.
   virtual absl::Status Refresh() = 0;
+};
+
+// Refreshes each of `files` once an interval, on a thread of its own, until it is destroyed.
+// What it is given outlives it.
+class FileWatcher {
+ public:
+  FileWatcher(std::vector<Watched*> files, absl::Duration interval);
+  ~FileWatcher();
+  FileWatcher(const FileWatcher&) = delete;
+  FileWatcher& operator=(const FileWatcher&) = delete;
+
+ private:
+  absl::Notification stop_;
+  std::thread thread_;
 };
 
 template <class T>
