@@ -130,10 +130,12 @@ class SchemaCompiler {
     plan.method.server_streaming = method.server_streaming();
     plan.request = plans_.Root(*method.input_type(), bound == nullptr ? nullptr : &bound->request);
     plan.response = plans_.Root(*method.output_type(), nullptr);
-    schema_.methods_.push_back(std::move(plan));
-    for (const pb::Descriptor* message : {method.input_type(), method.output_type()}) {
-      schema_.by_message_[message->full_name()] = plans_.Root(*message, nullptr);
+    // With labels of its own in this method, the request is not what it is elsewhere.
+    if (bound == nullptr || bound->request.children.empty()) {
+      schema_.by_message_[plan.request_name] = plan.request;
     }
+    schema_.by_message_[plan.response_name] = plan.response;
+    schema_.methods_.push_back(std::move(plan));
   }
 
   void AddBuiltIn(const BuiltIn& built_in) {
