@@ -2,15 +2,15 @@
 
 namespace domicile::access {
 
-bool Edit::Untouched(const Findings& findings) const {
-  if (strip_unknown_fields && findings.unknown_fields > 0) return false;
+bool Edit::Changes(const Findings& findings) const {
+  if (strip_unknown_fields && findings.unknown_fields > 0) return true;
   for (const RecordEdit& record : records) {
-    if (record.remove || !record.masked.empty() || !record.cleared.empty()) return false;
+    if (record.remove || !record.masked.empty() || !record.cleared.empty()) return true;
   }
   for (const std::string& stamp : stamps) {
-    if (!stamp.empty()) return false;
+    if (!stamp.empty()) return true;
   }
-  return true;
+  return false;
 }
 
 }  // namespace domicile::access

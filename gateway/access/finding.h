@@ -72,12 +72,14 @@ struct RecordEdit {
 };
 
 struct Edit {
-  std::vector<RecordEdit> records;  // one for each of Findings::records
+  std::vector<RecordEdit> records;  // one for each of Findings::records; empty with AsIs()
   // New ORIGIN_TAG bytes by record; empty: leave as is.
   std::vector<std::string> stamps;  // empty, or one for each of Findings::records
-  bool strip_unknown_fields = true;
-  // True when the bytes may go on unchanged.
-  bool Untouched(const Findings& findings) const;
+  bool strip_unknown_fields = false;
+  // The bytes go on unchanged. Zero memory says so: what passes without being judged passes whole.
+  bool AsIs() const { return records.empty() && stamps.empty() && !strip_unknown_fields; }
+  // Whether carrying this out would change the message that it was made for.
+  bool Changes(const Findings& findings) const;
 };
 
 }  // namespace domicile::access

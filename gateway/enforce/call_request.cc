@@ -246,7 +246,6 @@ void CallState::HideRequest(Reason recorded, const RequestUnit& unit) {
 absl::StatusOr<access::Edit> CallState::Stamp(const RequestUnit& unit,
                                               absl::Span<const JudgedRecord> judged) {
   access::Edit edit;
-  edit.strip_unknown_fields = false;
   if (method_.action != Action::kCreate && method_.action != Action::kWrite) return edit;
   for (size_t i = 0; i < judged.size(); ++i) {
     const access::RecordFinding& record = unit.findings.records[i];

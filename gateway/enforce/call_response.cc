@@ -65,7 +65,6 @@ void CallState::StartResponse(std::shared_ptr<ResponseUnit> unit) {
     // Decided by nobody, or by the home gateway.
     unit->fate = ResponseUnit::Fate::kRelease;
     unit->recorded = true;
-    unit->edit.strip_unknown_fields = false;
     response_busy_ = false;
     return ReleaseReady();
   }
@@ -101,7 +100,9 @@ void CallState::StartResponse(std::shared_ptr<ResponseUnit> unit) {
 void CallState::JudgeResponse(std::shared_ptr<ResponseUnit> unit) {
   const JudgeInput input{*snapshot_, method_, upstream_, caller_, ResponseFacts(), now_};
   const std::vector<JudgedRecord> judged = Judge(input, book_, unit->findings);
+  unit->edit.strip_unknown_fields = true;
   DecideFate(*unit, judged);
+  if (!unit->edit.Changes(unit->findings)) unit->edit = access::Edit();
 
   EntryNote note{.direction = audit::Direction::kResponse,
                  .message = unit->number,

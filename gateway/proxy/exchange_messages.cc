@@ -109,7 +109,7 @@ std::unique_ptr<Exchange::Held> Exchange::Take(Direction& direction, enforce::Ha
 }
 
 bool Exchange::Apply(bool request, const access::Edit& edit, std::string* bytes) {
-  if (edit.records.empty()) return true;
+  if (edit.AsIs()) return true;
   // Scanned again rather than kept: few messages are edited, and all would pay for keeping.
   access::Findings findings;
   context_.scanner.Scan(*(request ? plan_->request : plan_->response),

@@ -184,6 +184,24 @@ TEST(P1UnknownIsDenied, AnAnswerThatCannotBeRead) {
   EXPECT_TRUE(call.Saw("end 14 UPSTREAM_INVALID"));
 }
 
+TEST(P1UnknownIsDenied, AFieldThatTheSchemaDoesNotKnowIsStrippedEvenWhereNothingElseIs) {
+  Driver call;
+  call.Open({.action = Action::kSearch});
+  call.Request({{.people = {}}});
+  bool stripped = false;
+  call.watch = [&](const enforce::Effect& effect) {
+    if (auto* release = std::get_if<ReleaseMessage>(&effect)) {
+      stripped = release->edit.strip_unknown_fields;
+    }
+  };
+  access::Findings findings;
+  findings.problem = Reason::kRule;
+  findings.unknown_fields = 1;
+  call.Send(ResponseMessage{1, findings, call.now});
+  EXPECT_TRUE(call.Saw("release 1"));
+  EXPECT_TRUE(stripped);
+}
+
 // ---- P2 Recorded before it happens -----------------------------------------------------------
 
 TEST(P2RecordedBeforeItHappens, ARecordIsReleasedOnlyWhenItsEntryIsDurable) {
