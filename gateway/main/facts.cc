@@ -1,0 +1,178 @@
+#include "gateway/main/facts.h"
+
+#include <utility>
+
+#include "gateway/base/limits.h"
+#include "gateway/store/staff_file.h"
+#include "gateway/store/tickets_file.h"
+
+namespace domicile::main {
+namespace {
+
+constexpr size_t kProtectedFileBytesMax = 256 << 20;
+
+template <class T>
+std::shared_ptr<const T> Fresh(const store::WatchedFile<T>& file, absl::Time now,
+                               absl::Duration max_age) {
+  auto current = file.Current();
+  return current.Fresh(now, max_age) == nullptr ? nullptr : current.content;
+}
+
+std::string RingSecret(const std::shared_ptr<const crypto::KeyRing>& ring, absl::Time now) {
+  const crypto::RingKey* key = ring == nullptr ? nullptr : ring->Active(now);
+  return key == nullptr ? "" : std::string(key->secret());
+}
+
+}  // namespace
+
+Facts::Facts(const control::GatewayConfig& config, const Material& material,
+             const base::Clock& clock, base::Issues& issues)
+    : config_(config), material_(material), clock_(clock) {
+  auto first = [&](store::Watched& file, const std::string& path) {
+    const absl::Status read = file.Refresh();
+    if (!read.ok()) issues.Add(path, 0, read.message());
+  };
+  if (config.staff.configured()) {
+    const std::string path = config.staff.file;
+    staff_ = std::make_unique<store::WatchedFile<identity::StaffDirectory>>(
+        path, store::kStaffFileBytesMax, clock, [path](const std::string& content, absl::Time at) {
+          return store::ParseStaffFile(content, path, at);
+        });
+    first(*staff_, path);
+  }
+  if (config.tickets.configured()) {
+    const std::string path = config.tickets.file;
+    tickets_ = std::make_unique<store::WatchedFile<identity::TicketList>>(
+        path, store::kTicketsFileBytesMax, clock,
+        [path](const std::string& content, absl::Time at) {
+          return store::ParseTicketsFile(content, path, at);
+        });
+    first(*tickets_, path);
+  }
+  if (config.protected_people.configured()) {
+    const std::string path = config.protected_people.file;
+    protected_ = std::make_unique<store::WatchedFile<store::ProtectedSet>>(
+        path, kProtectedFileBytesMax, clock,
+        [path, this](const std::string& content, absl::Time at) {
+          return store::ProtectedSet::Parse(
+              content, RingSecret(material_.protected_people, clock_.Now()), path, at);
+        });
+    first(*protected_, path);
+  }
+  for (const control::IssuerConfig& issuer : config.issuers) {
+    keys_.push_back(std::make_unique<store::WatchedFile<identity::Jwks>>(
+        issuer.jwks, base::limits::kSecretFileBytesMax, clock,
+        [](const std::string& content, absl::Time) { return identity::Jwks::Parse(content); }));
+    first(*keys_.back(), issuer.jwks);
+  }
+  RefreshHomeIndex(/*first=*/true, &issues);
+  used_ = Current();
+}
+
+void Facts::RefreshHomeIndex(bool first, base::Issues* issues) {
+  if (config_.home_index.empty()) return;
+  absl::StatusOr<store::FileStamp> stamp = store::StampOf(config_.home_index);
+  if (stamp.ok() && !first && *stamp == index_stamp_) return;
+  absl::StatusOr<std::shared_ptr<const store::HomeIndex>> opened =
+      stamp.ok()
+          ? store::HomeIndex::Open(config_.home_index, RingSecret(material_.index, clock_.Now()))
+          : absl::StatusOr<std::shared_ptr<const store::HomeIndex>>(stamp.status());
+  if (!opened.ok()) {
+    if (issues != nullptr) {
+      issues->Add(config_.home_index, 0, opened.status().message());
+    } else {
+      store::LogReloadFailed(config_.home_index, opened.status());
+    }
+    return;
+  }
+  index_stamp_ = *stamp;
+  absl::MutexLock lock(&mutex_);
+  index_ = *std::move(opened);
+}
+
+std::vector<const void*> Facts::Current() const {
+  const absl::Time now = clock_.Now();
+  std::vector<const void*> current;
+  if (staff_ != nullptr) current.push_back(Fresh(*staff_, now, config_.staff.max_age).get());
+  if (tickets_ != nullptr) current.push_back(Fresh(*tickets_, now, config_.tickets.max_age).get());
+  // The directory asks for this one itself; open streams must still be judged again.
+  if (protected_ != nullptr) current.push_back(protected_people().get());
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    current.push_back(Fresh(*keys_[i], now, config_.issuers[i].keys_max_age).get());
+  }
+  return current;
+}
+
+bool Facts::Refresh() {
+  // A failure is logged where it happens; here only its result counts.
+  if (staff_ != nullptr) staff_->Refresh().IgnoreError();
+  if (tickets_ != nullptr) tickets_->Refresh().IgnoreError();
+  if (protected_ != nullptr) protected_->Refresh().IgnoreError();
+  for (auto& keys : keys_) keys->Refresh().IgnoreError();
+  RefreshHomeIndex(/*first=*/false, nullptr);
+  std::vector<const void*> current = Current();
+  if (current == used_) return false;
+  used_ = std::move(current);
+  return true;
+}
+
+std::shared_ptr<const store::HomeIndex> Facts::home_index() const {
+  absl::MutexLock lock(&mutex_);
+  return index_;
+}
+
+std::shared_ptr<const store::ProtectedSet> Facts::protected_people() const {
+  return protected_ == nullptr ? nullptr
+                               : Fresh(*protected_, clock_.Now(), config_.protected_people.max_age);
+}
+
+std::shared_ptr<const identity::Trust> Facts::MakeTrust(const Serving& serving,
+                                                        uint64_t version) const {
+  const absl::Time now = clock_.Now();
+  auto trust = std::make_shared<identity::Trust>();
+  trust->version = version;
+  trust->region = config_.region;
+  trust->country = config_.country;
+  trust->dev_workload = config_.dev_workload;
+  trust->countries_of_concern = serving.countries_of_concern;
+  std::vector<identity::WorkloadRule> workloads;
+  for (const control::WorkloadConfig& workload : config_.workloads) {
+    workloads.push_back(
+        {workload.spiffe, workload.country,
+         workload.service ? identity::Speaks::kForItself : identity::Speaks::kForHuman});
+  }
+  trust->workloads = identity::WorkloadRegistry::Create(std::move(workloads));
+  for (size_t i = 0; i < config_.issuers.size(); ++i) {
+    const control::IssuerConfig& from = config_.issuers[i];
+    identity::Issuer issuer;
+    issuer.issuer = from.issuer;
+    issuer.country = from.country;
+    issuer.kind = from.kind;
+    issuer.audience = from.audience;
+    issuer.name_space = from.name_space;
+    issuer.max_age = from.max_age;
+    for (access::CountryCode country : from.asserted_countries) {
+      issuer.asserted_countries.Add(country);
+    }
+    issuer.asserted_roles = from.asserted_roles;
+    issuer.claims = {from.subject,  from.residence, from.location, from.location_time,
+                     from.employer, from.roles,     from.us_person};
+    issuer.keys = Fresh(*keys_[i], now, from.keys_max_age);
+    trust->issuers.push_back(std::move(issuer));
+  }
+  for (size_t i = 0; i < config_.peers.size(); ++i) {
+    trust->peers.push_back({config_.peers[i].region, config_.peers[i].country,
+                            config_.peers[i].spiffe, material_.peer_keys[i]});
+  }
+  for (const policy::Entity& entity : serving.policy->entities()) {
+    trust->employers[entity.id] = entity.country;
+  }
+  trust->staff_configured = staff_ != nullptr;
+  if (staff_ != nullptr) trust->staff = Fresh(*staff_, now, config_.staff.max_age);
+  trust->staff_max_age = config_.staff.max_age;
+  trust->tickets_configured = tickets_ != nullptr;
+  if (tickets_ != nullptr) trust->tickets = Fresh(*tickets_, now, config_.tickets.max_age);
+  return trust;
+}
+
+}  // namespace domicile::main

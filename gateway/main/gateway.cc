@@ -1,0 +1,311 @@
+#include "gateway/main/gateway.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "gateway/base/check.h"
+#include "gateway/base/file.h"
+#include "gateway/base/log.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/crypto/digest.h"
+#include "gateway/main/build.h"
+
+namespace domicile::main {
+namespace {
+
+constexpr absl::string_view kPseudonymDomain = "domicile pseudonym v1";
+
+// One log a half-year (design 6.8).
+std::string ShardName(absl::Time now) {
+  const absl::CivilDay day = absl::ToCivilDay(now, absl::UTCTimeZone());
+  return absl::StrCat(day.year(), day.month() <= 6 ? "h1" : "h2");
+}
+
+absl::Status MakeDirectory(const std::string& path) {
+  std::error_code problem;
+  std::filesystem::create_directories(path, problem);
+  if (problem) return absl::UnavailableError(absl::StrCat(path, ": ", problem.message()));
+  return absl::OkStatus();
+}
+
+std::string ActiveSecret(const crypto::KeyRing* ring, absl::Time now) {
+  const crypto::RingKey* key = ring == nullptr ? nullptr : ring->Active(now);
+  return key == nullptr ? "" : std::string(key->secret());
+}
+
+audit::Bytes32 DigestOfFile(const std::string& path) {
+  absl::StatusOr<std::string> content = base::ReadFile(path, size_t{1} << 30);
+  return content.ok() ? crypto::Sha256(*content) : audit::Bytes32{};
+}
+
+std::vector<std::string> Texts(const std::vector<control::Endpoint>& endpoints) {
+  std::vector<std::string> texts;
+  for (const control::Endpoint& endpoint : endpoints) texts.push_back(endpoint.ToString());
+  return texts;
+}
+
+proxy::DataPlaneOptions MakeDataPlaneOptions(const control::GatewayConfig& config,
+                                             const Material& material, const base::Clock& clock) {
+  proxy::DataPlaneOptions options;
+  options.listeners.push_back({config.data.host == "localhost" ? "127.0.0.1" : config.data.host,
+                               config.data.port, material.data_tls});
+  for (size_t i = 0; i < config.upstreams.size(); ++i) {
+    const control::UpstreamConfig& from = config.upstreams[i];
+    proxy::UpstreamOptions upstream;
+    upstream.services = from.services;
+    upstream.endpoints = Texts(from.endpoints);
+    upstream.tls = material.upstream_tls[i];
+    if (from.tls) upstream.tls_host = from.tls->server_name;
+    options.upstreams.push_back(std::move(upstream));
+  }
+  for (const control::PeerConfig& peer : config.peers) {
+    options.peers.push_back({peer.region, Texts(peer.endpoints), material.peer_tls, peer.spiffe});
+  }
+  options.forward.gateway_id = config.id;
+  options.forward.region = config.region;
+  if (material.forward != nullptr) {
+    const crypto::RingKey* key = material.forward->Active(clock.Now());
+    DOMICILE_CHECK(key != nullptr);  // material.cc reports a ring without one
+    options.forward.key_id = key->id_text();
+    options.forward.sign = [ring = material.forward, key](absl::string_view message) {
+      return key->signing().Sign(message);
+    };
+  }
+  options.loops = static_cast<int>(config.limits.loops);
+  options.lock_file = config.data_dir + "/gateway.lock";
+  options.drain_grace = config.limits.drain;
+  options.message_bytes_max = config.limits.message_bytes;
+  options.held_bytes_max = config.limits.hold_bytes;
+  options.held_bytes_per_peer_max = config.limits.hold_bytes_peer;
+  options.streams_per_connection_max = config.limits.streams;
+  options.unary_time_max = config.limits.unary_time;
+  return options;
+}
+
+}  // namespace
+
+Gateway::Gateway(control::GatewayConfig config, const base::Clock& clock)
+    : config_(std::move(config)), clock_(clock), started_(clock.Now()) {}
+
+Gateway::~Gateway() {
+  // The data plane answers to the log and the directory until it is gone.
+  data_plane_.reset();
+}
+
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Create(control::GatewayConfig config,
+                                                         const base::Clock& clock,
+                                                         base::Issues& issues) {
+  auto gateway = std::unique_ptr<Gateway>(new Gateway(std::move(config), clock));
+  gateway->material_ = LoadMaterial(gateway->config_, clock, issues);
+  gateway->serving_state_ = StateOfServing(gateway->config_);
+  std::shared_ptr<const Serving> serving = LoadServing(gateway->config_, issues);
+  gateway->facts_ = std::make_unique<Facts>(gateway->config_, gateway->material_, clock, issues);
+  if (!issues.ok()) return absl::InvalidArgumentError("the configuration has problems");
+  LintServing(gateway->config_, *serving, issues);
+  DOMICILE_RETURN_IF_ERROR(MakeDirectory(gateway->config_.data_dir));
+  DOMICILE_RETURN_IF_ERROR(gateway->OpenLog());
+  DOMICILE_RETURN_IF_ERROR(gateway->OpenDirectory());
+  DOMICILE_ASSIGN_OR_RETURN(const uint64_t context,
+                            gateway->RecordContext(*serving, audit::ContextCause::kStart));
+  {
+    absl::MutexLock lock(&gateway->mutex_);
+    gateway->serving_ = serving;
+    gateway->snapshot_ = gateway->MakeSnapshot(*serving, context);
+  }
+  DOMICILE_RETURN_IF_ERROR(gateway->OpenDataPlane());
+  return gateway;
+}
+
+absl::Status Gateway::OpenLog() {
+  const std::string shard = ShardName(started_);
+  log_directory_ = absl::StrCat(config_.data_dir, "/log/", shard);
+  DOMICILE_RETURN_IF_ERROR(MakeDirectory(log_directory_));
+  const crypto::RingKey* key = material_.log->Active(started_);
+  DOMICILE_CHECK(key != nullptr);  // material.cc reports a ring without one
+  const std::string domain =
+      config_.trust_domains.empty() ? "localhost" : config_.trust_domains.front().name;
+  store::LogOptions options;
+  options.directory = log_directory_;
+  options.origin = absl::StrCat(domain, "/domicile/", config_.region, "/", config_.id, "/", shard);
+  DOMICILE_ASSIGN_OR_RETURN(options.signer.key,
+                            audit::MakeVerifierKey(options.origin, key->signing().public_key()));
+  options.signer.sign = [ring = material_.log, key](absl::string_view text) {
+    return key->signing().Sign(text);
+  };
+  options.checkpoint_interval = config_.checkpoint;
+  log_key_ = options.signer.key;
+  absl::StatusOr<std::unique_ptr<store::LogSegments>> log =
+      store::LogSegments::Open(std::move(options));
+  if (!log.ok()) return base::Annotate(log.status(), absl::StrCat("log ", log_directory_));
+  log_ = *std::move(log);
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::OpenDirectory() {
+  store::DirectoryOptions options;
+  options.path = config_.data_dir + "/homes.sqlite";
+  options.home_index = [facts = facts_.get()] { return facts->home_index(); };
+  if (facts_->protected_configured()) {
+    options.protected_set = [facts = facts_.get()] { return facts->protected_people(); };
+  }
+  options.reference_ring_key = ActiveSecret(material_.reference.get(), started_);
+  const std::string path = options.path;
+  absl::StatusOr<std::unique_ptr<store::SqliteDirectory>> directory =
+      store::SqliteDirectory::Open(std::move(options));
+  if (!directory.ok()) return base::Annotate(directory.status(), path);
+  directory_ = *std::move(directory);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> Gateway::RecordContext(const Serving& serving, audit::ContextCause cause) {
+  audit::ContextEntry context;
+  context.cause = cause;
+  context.policy_digest = serving.policy->digest();
+  context.schema_digest = serving.schema->digest();
+  context.config_digest = DigestOfFile(config_.file);
+  context.build_digest = BuildDigest();
+  context.region = config_.region;
+  context.gateway = config_.id;
+  context.epoch_ms = static_cast<uint64_t>(absl::ToUnixMillis(started_));
+  context.development = config_.dev;
+  audit::Entry entry;
+  entry.time = absl::FromUnixMillis(absl::ToUnixMillis(clock_.Now()));
+  entry.body = context;
+  DOMICILE_ASSIGN_OR_RETURN(const std::string bytes, audit::Encode(entry));
+  enforce::AppendResult appended;
+  absl::Notification done;
+  log_->Append({bytes}, enforce::Strength::kDurable, [&](enforce::AppendResult result) {
+    appended = std::move(result);
+    done.Notify();
+  });
+  done.WaitForNotification();
+  if (!appended.status.ok()) return base::Annotate(appended.status, "log");
+  return appended.first_index;
+}
+
+std::shared_ptr<const enforce::Snapshot> Gateway::MakeSnapshot(const Serving& serving,
+                                                               uint64_t context) {
+  auto snapshot = std::make_shared<enforce::Snapshot>();
+  snapshot->version = ++version_;
+  snapshot->policy = serving.policy;
+  snapshot->trust = facts_->MakeTrust(serving, version_);
+  snapshot->tags = material_.tags;
+  snapshot->gateway_id = config_.id;
+  snapshot->region_code = config_.region;
+  snapshot->region = serving.region;
+  snapshot->reference_key = ActiveSecret(material_.reference.get(), clock_.Now());
+  snapshot->context = context;
+  return snapshot;
+}
+
+proxy::Served Gateway::MakeServed(std::shared_ptr<const enforce::Snapshot> snapshot,
+                                  const Serving& serving) const {
+  proxy::Served served;
+  served.schema = serving.schema;
+  served.masks = serving.masks;
+  // Equal pseudonyms on every replica of a region, and of no use for references.
+  served.pseudonym_key = std::make_shared<const crypto::HmacKey>(
+      crypto::View(crypto::HmacSha256(snapshot->reference_key, kPseudonymDomain)));
+  served.upstreams = serving.upstreams;
+  served.snapshot = std::move(snapshot);
+  return served;
+}
+
+absl::Status Gateway::OpenDataPlane() {
+  proxy::DataPlanePorts ports;
+  ports.directory = directory_.get();
+  ports.audit = log_.get();
+  ports.clock = &clock_;
+  DOMICILE_ASSIGN_OR_RETURN(
+      data_plane_, proxy::DataPlane::Create(MakeDataPlaneOptions(config_, material_, clock_), ports,
+                                            MakeServed(snapshot(), *serving())));
+  if (config_.data.tls) {
+    absl::StatusOr<store::FileStamp> stamp = store::StampOf(config_.data.tls->certificate);
+    if (stamp.ok()) certificate_stamp_ = *stamp;
+  }
+  // So that whoever started us with port 0 finds us.
+  return base::WriteFileAtomically(config_.data_dir + "/data.port", absl::StrCat(data_port(), "\n"),
+                                   base::FileMode::kPublic);
+}
+
+void Gateway::Start() { data_plane_->Start(); }
+
+void Gateway::Publish(std::shared_ptr<const Serving> serving, uint64_t context) {
+  std::shared_ptr<const enforce::Snapshot> next = MakeSnapshot(*serving, context);
+  {
+    absl::MutexLock lock(&mutex_);
+    serving_ = serving;
+    snapshot_ = next;
+  }
+  data_plane_->Swap(MakeServed(next, *serving));
+}
+
+void Gateway::Poll() {
+  std::shared_ptr<const Serving> serving = this->serving();
+  uint64_t context = snapshot()->context;
+  bool changed = facts_->Refresh();
+  FilesState state = StateOfServing(config_);
+  if (state != serving_state_) {
+    base::Issues issues;
+    std::shared_ptr<const Serving> next = LoadServing(config_, issues);
+    serving_state_ = std::move(state);
+    absl::StatusOr<uint64_t> recorded = absl::InvalidArgumentError("it has problems");
+    if (next != nullptr) recorded = RecordContext(*next, audit::ContextCause::kPolicy);
+    if (recorded.ok()) {
+      serving = std::move(next);
+      context = *recorded;
+      changed = true;
+      base::Log(base::LogLevel::kInfo, "policy.swapped", {{"context", context}});
+    } else {
+      // The old policy goes on; what it opened was signed off, what is broken was not.
+      for (const base::Issue& issue : issues.list()) {
+        base::Log(base::LogLevel::kError, "policy.rejected",
+                  {{"problem", base::NotPersonal(issue.ToString())}});
+      }
+      base::Log(base::LogLevel::kError, "policy.kept", {{"status", recorded.status()}});
+    }
+  }
+  if (config_.data.tls) {
+    absl::StatusOr<store::FileStamp> stamp = store::StampOf(config_.data.tls->certificate);
+    if (stamp.ok() && !(*stamp == certificate_stamp_)) {
+      certificate_stamp_ = *stamp;
+      base::Issues issues;
+      auto context_tls =
+          LoadListenerTls(*config_.data.tls, material_.trust_domains, clock_, issues);
+      if (context_tls != nullptr) {
+        data_plane_->SwapListenerTls(0, std::move(context_tls));
+        base::Log(base::LogLevel::kInfo, "certificate.swapped");
+      } else {
+        base::Log(base::LogLevel::kError, "certificate.kept", {{"status", issues.ToStatus()}});
+      }
+    }
+  }
+  if (changed) Publish(std::move(serving), context);
+}
+
+void Gateway::Drain() { data_plane_->Drain(); }
+
+uint16_t Gateway::data_port() const { return data_plane_->ports().front(); }
+
+std::shared_ptr<const enforce::Snapshot> Gateway::snapshot() const {
+  absl::MutexLock lock(&mutex_);
+  return snapshot_;
+}
+
+std::shared_ptr<const Serving> Gateway::serving() const {
+  absl::MutexLock lock(&mutex_);
+  return serving_;
+}
+
+void CheckGateway(const control::GatewayConfig& config, const base::Clock& clock,
+                  base::Issues& issues) {
+  const Material material = LoadMaterial(config, clock, issues);
+  std::shared_ptr<const Serving> serving = LoadServing(config, issues);
+  Facts facts(config, material, clock, issues);
+  if (serving != nullptr) LintServing(config, *serving, issues);
+  issues.Sort();
+}
+
+}  // namespace domicile::main

@@ -1,0 +1,105 @@
+// gateway.h — one gateway: configuration in, a serving data plane out.
+//
+// Wiring and nothing else: opens keys, policy, schema, facts, homes and log, in that
+// order; records the CONTEXT of what it serves; and from then on swaps in what
+// changed on disk. What cannot be loaded at start stops the start; what cannot be
+// loaded later leaves the old one in place and says so.
+// No gRPC and no generated code: the sanitizer builds run this very object.
+// Errors: problems of files in Issues (exit 2); a Status when the machine refuses
+// (address in use, log locked or broken, disk full).
+// Thread-safety: Create, Start, Poll and Drain by one thread; the getters from any.
+#ifndef DOMICILE_GATEWAY_MAIN_GATEWAY_H_
+#define DOMICILE_GATEWAY_MAIN_GATEWAY_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "gateway/audit/entry.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/issue.h"
+#include "gateway/control/gateway_config.h"
+#include "gateway/main/facts.h"
+#include "gateway/main/material.h"
+#include "gateway/main/serving.h"
+#include "gateway/proxy/data_plane.h"
+#include "gateway/store/directory.h"
+#include "gateway/store/log_segments.h"
+
+namespace domicile::main {
+
+// How often files are looked at. A revoked key or a leaver must bite within a second (P6).
+inline constexpr absl::Duration kPollInterval = absl::Milliseconds(500);
+
+class Gateway {
+ public:
+  // Loads and binds; nothing is accepted before Start. InvalidArgument: see `issues`.
+  static absl::StatusOr<std::unique_ptr<Gateway>> Create(control::GatewayConfig config,
+                                                         const base::Clock& clock,
+                                                         base::Issues& issues);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  void Start();
+  // Looks for changes on disk and swaps them in.
+  void Poll();
+  // Ends open calls within the grace period, then the data plane.
+  void Drain();
+
+  const control::GatewayConfig& config() const { return config_; }
+  const Material& material() const { return material_; }
+  const base::Clock& clock() const { return clock_; }
+  uint16_t data_port() const;
+  store::SqliteDirectory& directory() { return *directory_; }
+  store::LogSegments& log() { return *log_; }
+  std::string log_directory() const { return log_directory_; }
+  const audit::VerifierKey& log_key() const { return log_key_; }
+  const Facts& facts() const { return *facts_; }
+  std::shared_ptr<const enforce::Snapshot> snapshot() const;
+  std::shared_ptr<const Serving> serving() const;
+
+ private:
+  Gateway(control::GatewayConfig config, const base::Clock& clock);
+  absl::Status OpenLog();
+  absl::Status OpenDirectory();
+  absl::Status OpenDataPlane();
+  // Appends what is about to be served; its index, durable.
+  absl::StatusOr<uint64_t> RecordContext(const Serving& serving, audit::ContextCause cause);
+  // A snapshot of `serving` and the facts of now.
+  std::shared_ptr<const enforce::Snapshot> MakeSnapshot(const Serving& serving, uint64_t context);
+  proxy::Served MakeServed(std::shared_ptr<const enforce::Snapshot> snapshot,
+                           const Serving& serving) const;
+  void Publish(std::shared_ptr<const Serving> serving, uint64_t context);
+
+  const control::GatewayConfig config_;
+  const base::Clock& clock_;
+  const absl::Time started_;
+  Material material_;
+  std::unique_ptr<Facts> facts_;
+  FilesState serving_state_;
+  store::FileStamp certificate_stamp_;
+  std::string log_directory_;
+  audit::VerifierKey log_key_;
+  std::unique_ptr<store::LogSegments> log_;
+  std::unique_ptr<store::SqliteDirectory> directory_;
+  std::unique_ptr<proxy::DataPlane> data_plane_;
+  uint64_t version_ = 0;
+
+  mutable absl::Mutex mutex_;  // guards the two below; held for a copy
+  std::shared_ptr<const Serving> serving_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const enforce::Snapshot> snapshot_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Everything that Create would load, without binding, writing or starting anything:
+// `config check`.
+void CheckGateway(const control::GatewayConfig& config, const base::Clock& clock,
+                  base::Issues& issues);
+
+}  // namespace domicile::main
+
+#endif  // DOMICILE_GATEWAY_MAIN_GATEWAY_H_
