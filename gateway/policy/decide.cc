@@ -1,5 +1,6 @@
 #include "gateway/policy/decide.h"
 
+#include <algorithm>
 #include <array>
 
 #include "gateway/policy/judge.h"
@@ -64,6 +65,12 @@ const Grant* ChooseGrant(OriginWorks& works, const access::Jurisdictions& jurisd
   return chosen;
 }
 
+uint64_t LowestId(absl::Span<const Grant> grants) {
+  uint64_t id = grants[0].id;
+  for (const Grant& grant : grants) id = std::min(id, grant.id);
+  return id;
+}
+
 // Back to the denial that a default-constructed one is; the lists keep their memory.
 void Reset(RecordDecision& d) {
   d.effect = d.existence = Effect::kDeny;
@@ -86,12 +93,14 @@ Effect StrictestUnmasked(const FieldEffects& fields) {
   return effect;
 }
 
-// S10, from the effects of the fields.
-void Conclude(const FieldEffects& fields, const Grant* grant, RecordDecision& decision) {
+// S10, from the effects of the fields. Any grant that applies to the record clears what it doesn't
+// open, not only the one that is chosen: else one more escalating category, by making a grant
+// choosable, would loosen the record (S16).
+void Conclude(const FieldEffects& fields, bool grant_applies, RecordDecision& decision) {
   FieldEffects f = fields;
   CategorySet& escalating = f.at[static_cast<size_t>(Effect::kEscalate)];
   CategorySet cleared;
-  if (grant != nullptr) {
+  if (grant_applies) {
     cleared = escalating;
     escalating = CategorySet();
   }
@@ -126,20 +135,21 @@ void DecideRecord(const Policy& policy, const access::CallFacts& call, const Rec
   }
   const CategorySet categories = r.categories - kNotFields;
   FieldEffects fields = JudgeFields(works, jurisdictions, categories, call.direction, nullptr);
-  const Grant* grant = nullptr;
-  if (fields.escalating_point && !r.grants.empty()) {
-    grant =
+  const bool grant_decides = fields.escalating_point && !r.grants.empty();
+  uint64_t grant_id = 0;
+  if (grant_decides) {
+    const Grant* grant =
         ChooseGrant(works, jurisdictions, categories | CategorySet::Of(access::kCategoryExistence),
                     call.direction, r.grants);
-    if (grant != nullptr) {
+    if (grant != nullptr)
       fields = JudgeFields(works, jurisdictions, categories, call.direction, grant);
-    }
+    grant_id = grant != nullptr ? grant->id : LowestId(r.grants);
   }
-  Conclude(fields, grant, decision);
+  Conclude(fields, !r.grants.empty(), decision);
   Report(policy, works, call.direction, decision);
-  if (grant != nullptr && decision.effect >= Effect::kMask) {
+  if (grant_decides && decision.effect >= Effect::kMask) {
     decision.reason = Reason::kGrant;
-    decision.grant = grant->id;
+    decision.grant = grant_id;
   }
 }
 

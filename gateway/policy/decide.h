@@ -49,7 +49,8 @@ struct PreDecision {
 };
 
 // `returnable`: judged categories other than E that the method can return; judged as in its
-// response (S11). `grants`: this caller's live grants, whoever they are about. Depends on
+// response (S11). `grants`: this caller's live grants whose
+// method, action and purpose are those of the call, whoever they are about. Depends on
 // nothing about any data subject; reads `call` without its direction.
 PreDecision PreDecide(const Policy& policy, const access::CallFacts& call,
                       access::CategorySet returnable, absl::Span<const access::Grant> grants);

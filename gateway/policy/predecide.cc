@@ -56,8 +56,7 @@ class Possibilities {
     Effect mildest = Effect::kDeny;
     for (const Grant& grant : grants) {
       Effect effect = Judge(works, value, category, &grant);
-      if (effect == Effect::kEscalate && category != access::kCategoryExistence &&
-          HoldsEscalatingPair(works, value, category, grant))
+      if (effect == Effect::kEscalate && category != access::kCategoryExistence)
         effect = Effect::kMask;
       mildest = access::Mildest(mildest, effect);
     }
@@ -93,18 +92,6 @@ class Possibilities {
   }
 
  private:
-  bool HoldsEscalatingPair(OriginWorks& works, const Value& value, CategoryIndex category,
-                           const Grant& grant) const {
-    for (access::Jurisdiction j : JurisdictionsFor(call_, value.record.self)) {
-      for (CategoryIndex c : {access::kCategoryExistence, category}) {
-        if (InTerms(grant, j.country, c) &&
-            JudgePoint(works[0], j, c, call_.direction, nullptr) == Effect::kEscalate)
-          return true;
-      }
-    }
-    return false;
-  }
-
   bool Asked(uint8_t region, Row row) const {
     const RegionTables& t = policy_.tables().regions[region];
     for (size_t w = 0; w < t.words; ++w) {
