@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "gateway/base/limits.h"
+#include "gateway/control/trust_config.h"
 #include "gateway/store/staff_file.h"
 #include "gateway/store/tickets_file.h"
 
@@ -129,43 +130,16 @@ std::shared_ptr<const store::ProtectedSet> Facts::protected_people() const {
 std::shared_ptr<const identity::Trust> Facts::MakeTrust(const Serving& serving,
                                                         uint64_t version) const {
   const absl::Time now = clock_.Now();
-  auto trust = std::make_shared<identity::Trust>();
+  auto trust = std::make_shared<identity::Trust>(control::BaseTrust(config_, *serving.policy));
   trust->version = version;
-  trust->region = config_.region;
-  trust->country = config_.country;
-  trust->dev_workload = config_.dev_workload;
-  trust->countries_of_concern = serving.countries_of_concern;
-  std::vector<identity::WorkloadRule> workloads;
-  for (const control::WorkloadConfig& workload : config_.workloads) {
-    workloads.push_back(
-        {workload.spiffe, workload.country,
-         workload.service ? identity::Speaks::kForItself : identity::Speaks::kForHuman});
-  }
-  trust->workloads = identity::WorkloadRegistry::Create(std::move(workloads));
   for (size_t i = 0; i < config_.issuers.size(); ++i) {
-    const control::IssuerConfig& from = config_.issuers[i];
-    identity::Issuer issuer;
-    issuer.issuer = from.issuer;
-    issuer.country = from.country;
-    issuer.kind = from.kind;
-    issuer.audience = from.audience;
-    issuer.name_space = from.name_space;
-    issuer.max_age = from.max_age;
-    for (access::CountryCode country : from.asserted_countries) {
-      issuer.asserted_countries.Add(country);
-    }
-    issuer.asserted_roles = from.asserted_roles;
-    issuer.claims = {from.subject,  from.residence, from.location, from.location_time,
-                     from.employer, from.roles,     from.us_person};
-    issuer.keys = Fresh(*keys_[i], now, from.keys_max_age);
+    identity::Issuer issuer = control::ToIssuer(config_.issuers[i]);
+    issuer.keys = Fresh(*keys_[i], now, config_.issuers[i].keys_max_age);
     trust->issuers.push_back(std::move(issuer));
   }
   for (size_t i = 0; i < config_.peers.size(); ++i) {
     trust->peers.push_back({config_.peers[i].region, config_.peers[i].country,
                             config_.peers[i].spiffe, material_.peer_keys[i]});
-  }
-  for (const policy::Entity& entity : serving.policy->entities()) {
-    trust->employers[entity.id] = entity.country;
   }
   trust->staff_configured = staff_ != nullptr;
   if (staff_ != nullptr) trust->staff = Fresh(*staff_, now, config_.staff.max_age);

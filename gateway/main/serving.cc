@@ -7,15 +7,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/file.h"
-#include "gateway/policy/definition.h"
+#include "gateway/control/trust_config.h"
 #include "gateway/policy/lint.h"
 #include "gateway/policy/load.h"
 
 namespace domicile::main {
 namespace {
 
-// 28 CFR 202.211 cannot be computed without the list of 202.601, which is data of the policy.
-constexpr absl::string_view kConcernGroup = "us_countries_of_concern";
 // A descriptor set of a thousand services is some 20 MiB.
 constexpr size_t kSchemaFileBytesMax = 64 << 20;
 
@@ -52,24 +50,6 @@ void ReadSchemaFiles(const std::vector<std::string>& paths, std::vector<wire::Sc
     } else {
       issues.Add(path, 0, content.status().message());
     }
-  }
-}
-
-void FindConcern(const policy::Policy& policy, Serving& serving, base::Issues& issues) {
-  for (const policy::GroupDefinition& group : policy.definition().groups) {
-    if (group.name != kConcernGroup || group.all_but) continue;
-    for (const std::string& name : group.countries) {
-      if (std::optional<access::CountryCode> country = access::CountryCode::Parse(name)) {
-        serving.countries_of_concern.Add(*country);
-      } else if (auto region = policy.vocabulary().regions.Find(name)) {
-        serving.countries_of_concern |= policy.regions()[region->value].countries;
-      }
-    }
-  }
-  if (serving.countries_of_concern.empty()) {
-    issues.Add("", 0,
-               absl::StrCat("the policy has no group ", kConcernGroup,
-                            ": without it covered persons can't be told (28 CFR 202.211)"));
   }
 }
 
@@ -139,7 +119,11 @@ std::shared_ptr<const Serving> LoadServing(const control::GatewayConfig& config,
   if (loaded.policy == nullptr) return nullptr;
   serving->policy = loaded.policy;
   serving->schema = wire::Schema::Load(files, loaded.policy->vocabulary(), &issues);
-  FindConcern(*loaded.policy, *serving, issues);
+  // 28 CFR 202.211 can't be computed without the list of 202.601, which is data of the policy.
+  if (control::CountriesOfConcern(*loaded.policy).empty()) {
+    issues.Add(config.policy_legal, 0,
+               "has no group us_countries_of_concern: covered persons can't be told");
+  }
   FindRegions(config, *serving, issues);
   for (const policy::Category& category : loaded.policy->categories()) {
     serving->masks.push_back(ToWireMask(category));

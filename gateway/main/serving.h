@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "gateway/access/country.h"
 #include "gateway/base/issue.h"
 #include "gateway/control/gateway_config.h"
 #include "gateway/enforce/snapshot.h"
@@ -30,7 +29,6 @@ struct Serving {
   std::vector<wire::Mask> masks;                  // by category
   std::vector<enforce::UpstreamFacts> upstreams;  // by upstream of the configuration
   access::RegionIndex region;                     // ours
-  access::CountrySet countries_of_concern;        // group us_countries_of_concern
 };
 
 std::shared_ptr<const Serving> LoadServing(const control::GatewayConfig& config,
