@@ -112,14 +112,14 @@ struct PeerCallbacks {
   static ssize_t Read(nghttp2_session* session, int32_t id, uint8_t* buffer, size_t length,
                       uint32_t* flags, nghttp2_data_source*, void* user) {
     PeerStream& stream = StreamOf(Of(user), id);
-    size_t size = std::min(length, stream.out.size());
+    size_t size = std::min(length, stream.out.size() - stream.out_sent);
     if (size == 0 && !stream.out_end) {
       stream.deferred = true;
       return NGHTTP2_ERR_DEFERRED;
     }
-    std::copy_n(stream.out.data(), size, buffer);
-    stream.out.erase(0, size);
-    if (!stream.out.empty() || !stream.out_end) return static_cast<ssize_t>(size);
+    std::copy_n(stream.out.data() + stream.out_sent, size, buffer);
+    stream.out_sent += size;
+    if (stream.unsent() > 0 || !stream.out_end) return static_cast<ssize_t>(size);
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     if (!stream.out_trailers.empty()) {
       *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;

@@ -35,7 +35,9 @@ struct PeerStream {
   bool got_headers = false, ended = false, closed = false;
   uint32_t error = 0;  // of RST_STREAM, when closed
   // Outgoing.
-  std::string out;
+  std::string out;      // all that was to be sent
+  size_t out_sent = 0;  // of it, what left
+  size_t unsent() const { return out.size() - out_sent; }
   bool out_end = false, deferred = false, responded = false;
   Headers out_trailers;
   int last_status() const { return Status(trailers.empty() ? headers : trailers); }
