@@ -58,8 +58,10 @@ absl::Status LogWriter::Write(absl::string_view head, absl::Span<const absl::str
   }
   if (int error = WriteFully(*file_, offset_, bytes); error != 0) {
     if (!OutOfSpace(error)) return Poison(error, "write");
-    // What went in before the disk was full must not be taken for a torn frame of ours later.
+    // What went in before the disk was full must not stay: were the next segment begun behind it,
+    // it would no longer be a torn end but a broken middle. So the cut is synced at once.
     if (int cut = file_->Truncate(offset_); cut != 0) return Poison(cut, "truncate");
+    if (int cut = file_->Sync(); cut != 0) return Poison(cut, "sync");
     return IoStatus(error, "write");
   }
   // Whatever the error is: the kernel may have dropped the pages, and a second sync would lie.
