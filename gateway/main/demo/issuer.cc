@@ -64,6 +64,7 @@ json Payload(const std::string& issuer, const TokenClaims& claims) {
   if (!claims.residence.empty()) payload["residence"] = claims.residence;
   if (!claims.employer.empty()) payload["entity"] = claims.employer;
   if (!claims.roles.empty()) payload["roles"] = claims.roles;
+  if (claims.us_person.has_value()) payload["us_person"] = *claims.us_person;
   if (!claims.locations.empty()) payload["loc"] = LocationsJson(claims, issued_at);
   if (!claims.certificate_sha256.empty()) {
     payload["cnf"] = {{"x5t#S256", claims.certificate_sha256}};
@@ -76,7 +77,9 @@ class KeyedIssuer final : public Issuer {
   KeyedIssuer(std::string url, SigningAlgorithm algorithm, crypto::SigningKey key)
       : url_(std::move(url)), algorithm_(algorithm), key_(std::move(key)) {
     const crypto::PublicParameters& parameters = key_.public_parameters();
-    key_id_ = base::HexEncode(crypto::Sha256(absl::StrCat(parameters.n, parameters.x))).substr(0, 8);
+    key_id_ =
+        base::HexEncode(crypto::View(crypto::Sha256(absl::StrCat(parameters.n, parameters.x))))
+            .substr(0, 8);
   }
 
   const std::string& url() const override { return url_; }

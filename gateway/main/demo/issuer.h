@@ -9,6 +9,7 @@
 #define DOMICILE_GATEWAY_MAIN_DEMO_ISSUER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct TokenClaims {
   std::string residence;                        // `residence`
   std::string employer;                         // `entity`
   std::vector<std::string> roles;               // `roles`
+  std::optional<bool> us_person;                // `us_person`, 28 CFR 202.256
   std::vector<LocationClaim> locations;         // `loc`, a list of {source, country, time}
   std::string certificate_sha256;               // `cnf.x5t#S256`, base64url; "" leaves it out
   absl::Time issued_at = absl::InfinitePast();  // InfinitePast: now
