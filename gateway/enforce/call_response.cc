@@ -63,7 +63,7 @@ void CallState::PumpResponses() {
 void CallState::StartResponse(std::shared_ptr<ResponseUnit> unit) {
   if (pass_through_ || hop_peer_) {
     // Decided by nobody, or by the home gateway.
-    unit->fate = ResponseUnit::Fate::kRelease;
+    unit->fate = ResponseUnit::Fate::kPass;
     unit->recorded = true;
     response_busy_ = false;
     return ReleaseReady();
@@ -147,7 +147,7 @@ bool CallState::AnswerNamesWhatWasAsked(const access::Findings& answer) const {
 
 // S13: what is withheld is removed where it can be; where it can't, the message goes with it.
 void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> judged) {
-  unit.fate = ResponseUnit::Fate::kRelease;
+  unit.fate = ResponseUnit::Fate::kPass;
   unit.edit.records.resize(judged.size());
   std::vector<bool> gone(judged.size(), false);
   for (size_t i = 0; i < judged.size(); ++i) {
@@ -193,7 +193,7 @@ void CallState::ReleaseReady() {
     // Right before bytes go to TLS: what identified the caller may have run out meanwhile.
     if (now_ >= caller_.principal.valid_until) return EndWith(Reason::kPrincipalExpired);
     switch (unit->fate) {
-      case ResponseUnit::Fate::kRelease:
+      case ResponseUnit::Fate::kPass:
         SendHeadersOnce();
         ++released_;
         withheld_ += unit->withheld;

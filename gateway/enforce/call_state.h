@@ -36,7 +36,7 @@ struct RequestUnit {
 };
 
 struct ResponseUnit {
-  enum class Fate : uint8_t { kUndecided, kRelease, kSkip, kEnd };
+  enum class Fate : uint8_t { kUndecided, kPass, kSkip, kEnd };
   Handle handle = 0;
   uint64_t number = 0;
   access::Findings findings;
