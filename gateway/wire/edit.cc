@@ -167,12 +167,10 @@ bool Editor::MaskLeaf(const Span& span, const Mask& mask) {
     PutTag(field.number, 2, &scratch_);
     base::AppendVarint(masked.size(), &scratch_);
   } else {
-    const bool packed = field.packable && field.wire != WireType::kLength &&
-                        (static_cast<uint8_t>(message_[span.begin]) & 7) == 2;
-    do {
-      if (packed && value.empty()) break;
-      if (!MaskNumber(mask, field.type, &value, &masked)) return false;
-    } while (packed && !value.empty());
+    const bool packed = field.packable && (static_cast<uint8_t>(message_[span.begin]) & 7) == 2;
+    // Of a repeated number, what can't be masked goes by itself, packed or not.
+    while (!value.empty()) MaskNumber(mask, field.type, &value, &masked);
+    if (masked.empty()) return false;
     PutTag(field.number, packed ? 2 : static_cast<uint32_t>(field.wire), &scratch_);
     if (packed) base::AppendVarint(masked.size(), &scratch_);
   }
@@ -188,7 +186,11 @@ void Editor::EditLeaf(size_t place) {
   if (stamped) return Cut(span);
   const Treatment treatment = TreatmentOf(span.field->category, span.record);
   if (treatment == Treatment::kShow) return;
-  if (treatment == Treatment::kMask && MaskLeaf(span, MaskOf(span.field->category))) return;
+  // The content of an unreadable Any has no tag of its own, and no type that a mask could keep.
+  const bool tagged = span.begin != span.body;
+  if (treatment == Treatment::kMask && tagged && MaskLeaf(span, MaskOf(span.field->category))) {
+    return;
+  }
   const size_t text = scratch_.size();
   scratch_ += span.field->default_bytes;
   Replace(span.parent, span.begin, span.end, text, INT32_MAX);

@@ -8,6 +8,7 @@
 
 #include "gateway/base/bytes.h"
 #include "gateway/base/canonical.h"
+#include "gateway/base/check.h"
 #include "gateway/crypto/digest.h"
 #include "gateway/wire/wire_format.h"
 
@@ -206,37 +207,41 @@ bool MaskText(const Mask& mask, const crypto::HmacKey* key, ScalarType type,
 }
 
 bool MaskNumber(const Mask& mask, ScalarType type, absl::string_view* values, std::string* out) {
-  if (mask.kind != MaskKind::kRound || !CanMask(mask, type)) return false;
   const char* p = values->data();
   const char* end = p + values->size();
+  const bool can = mask.kind == MaskKind::kRound && CanMask(mask, type);
+  bool masked = false;
   switch (WireTypeOf(type)) {
     case WireType::kVarint: {
       uint64_t raw = 0;
       uint64_t rounded = 0;
       p = ReadVarint(p, end, &raw);
-      if (p == nullptr || !RoundVarint(type, mask.n, raw, &rounded)) return false;
-      base::AppendVarint(rounded, out);
+      DOMICILE_CHECK(p != nullptr);
+      masked = can && RoundVarint(type, mask.n, raw, &rounded);
+      if (masked) base::AppendVarint(rounded, out);
       break;
     }
     case WireType::kFixed32: {
+      DOMICILE_CHECK(end - p >= 4);
       uint32_t rounded = 0;
-      if (end - p < 4 || !Round32(type, mask.n, LoadFixed32(p), &rounded)) return false;
-      PutFixed32(rounded, out);
+      masked = can && Round32(type, mask.n, LoadFixed32(p), &rounded);
+      if (masked) PutFixed32(rounded, out);
       p += 4;
       break;
     }
     case WireType::kFixed64: {
+      DOMICILE_CHECK(end - p >= 8);
       uint64_t rounded = 0;
-      if (end - p < 8 || !Round64(type, mask.n, LoadFixed64(p), &rounded)) return false;
-      PutFixed64(rounded, out);
+      masked = can && Round64(type, mask.n, LoadFixed64(p), &rounded);
+      if (masked) PutFixed64(rounded, out);
       p += 8;
       break;
     }
     default:
-      return false;
+      DOMICILE_CHECK(false);
   }
   values->remove_prefix(static_cast<size_t>(p - values->data()));
-  return true;
+  return masked;
 }
 
 }  // namespace domicile::wire

@@ -20,8 +20,9 @@ bool CanMask(const Mask& mask, ScalarType type);
 bool MaskText(const Mask& mask, const crypto::HmacKey* key, ScalarType type,
               absl::string_view value, std::string* out);
 
-// Reads one number off the front of `*values` as it stands on the wire, and appends to `out` what
-// stands in for it, in the same encoding. False leaves both in no useful state.
+// Takes one number off the front of `*values` as it stands on the wire, and appends to `out` what
+// stands in for it, in the same encoding. False: taken off, and nothing stands in for it.
+// REQUIRES: `*values` begins with a whole number of the type.
 bool MaskNumber(const Mask& mask, ScalarType type, absl::string_view* values, std::string* out);
 
 }  // namespace domicile::wire

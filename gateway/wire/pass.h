@@ -50,6 +50,7 @@ class Scanner::Pass {
   bool UnreadableAny(const char* p, const char* end, const Where& where);
   const MessagePlan* AnyType(const MessagePlan& plan, absl::string_view type_url) const;
 
+  bool Present(const FieldPlan& field, int32_t record);
   bool Watch(const MessagePlan& plan, const FieldPlan& field, size_t seen);
   // Begins a record if the message does; gives where its fields belong to.
   bool EnterRecord(const MessagePlan& plan, Where* where);

@@ -148,6 +148,16 @@ const char* Scanner::Pass::Body(const MessagePlan& plan, const char* p, const ch
     if (keyed && number == 1) key = NormalisedKey(*field, value, p);
   }
   if (open) return nullptr;
+  if (keyed) {
+    // An entry stands for its value. One without the record that it should hold is a record
+    // that can be neither judged nor stamped.
+    const FieldPlan& value = *plan.Find(2);
+    const bool has_value =
+        (seen_[seen + value.watch_bit / 64u] >> (value.watch_bit % 64u) & 1) != 0;
+    if (value.message != nullptr && value.message->record && !has_value) {
+      return FailAt(Reason::kMessageAmbiguous);
+    }
+  }
   seen_.resize(seen);
   if (keyed) {
     const Span& entry = spans_->list[static_cast<size_t>(where.span)];
@@ -216,9 +226,8 @@ const char* Scanner::Pass::SubMessage(const MessagePlan& outer, const FieldPlan&
     if (body == nullptr) return nullptr;
     body_end = body + length;
   }
-  if (field.judged()) {
-    if (where.record < 0) return FailAt(Reason::kMessageUnclassified);
-    Record(where.record).categories.Add(field.category);
+  if (field.judged() || field.map) {
+    if (!Present(field, where.record)) return FailAt(Reason::kMessageUnclassified);
   }
   Where inner = where;
   inner.span = static_cast<int32_t>(spans_->list.size());
@@ -240,6 +249,21 @@ const char* Scanner::Pass::SubMessage(const MessagePlan& outer, const FieldPlan&
     span.end = At(after);
   }
   return after;
+}
+
+// A labelled sub-message is there even when it is empty, and a map entry always has its key and
+// its value, whether they are on the wire or not.
+bool Scanner::Pass::Present(const FieldPlan& field, int32_t record) {
+  access::CategorySet present = access::CategorySet::Of(field.category);
+  if (field.map) {
+    for (const FieldPlan& part : field.message->fields) present.Add(part.category);
+  }
+  present.Remove(access::kCategoryNone);
+  if (present.empty()) return true;
+  if (record < 0) return false;
+  access::CategorySet& categories = Record(record).categories;
+  categories = categories | present;
+  return true;
 }
 
 const char* Scanner::Pass::Unknown(uint32_t number, uint32_t wire, const char* tag, const char* p,

@@ -79,7 +79,7 @@ bool Scanner::Pass::Any(const MessagePlan& plan, const char* p, const char* end,
   }
   const MessagePlan* type = AnyType(plan, type_url);
   // A record without a byte would leave nothing to stamp or to cut in it.
-  if (type == nullptr || (value.data() == nullptr && type->record)) {
+  if (type == nullptr || (value.empty() && type->record)) {
     return UnreadableAny(p, end, where);
   }
   while (p != end) {

@@ -286,6 +286,13 @@ TEST(Scan, C5MapEntriesWithoutKeyOrValueAreEntries) {
   }
 }
 
+TEST(Scan, C5AnEntryWithoutTheRecordItStandsForIsAmbiguous) {
+  EXPECT_EQ(Scan("every.v1.Page", Bytes().Message(2, Bytes().Text(1, "k"))).problem(),
+            Reason::kMessageAmbiguous);
+  EXPECT_EQ(Scan("every.v1.Page", Bytes().Message(2, Bytes().Message(2, Bytes()))).problem(),
+            Reason::kRule);
+}
+
 TEST(Scan, C5AnEntryWithItsKeyOrValueTwiceIsAmbiguous) {
   auto maps = [](const Bytes& entry) {
     return Person(Bytes().Message(kMaps, Bytes().Message(1, entry))).problem();

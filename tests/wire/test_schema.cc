@@ -3,6 +3,7 @@
 #include <google/protobuf/compiler/importer.h>
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -131,6 +132,8 @@ std::unique_ptr<pb::Message> EveryWorld::New(const pb::Descriptor& type) {
 
 EveryWorld& Every() {
   static EveryWorld& world = *[] {
+    // protobuf says on stderr what it thinks of every damaged text.
+    pb::SetLogHandler(nullptr);
     auto* w = new EveryWorld();
     w->set = CompileProtos({{"everything.proto", ReadData("everything.proto")},
                             {"legacy.proto", ReadData("legacy.proto")}});
