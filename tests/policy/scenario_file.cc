@@ -201,10 +201,17 @@ class Translator {
   DecideFacts out_;
 };
 
-absl::string_view FieldText(const access::RecordDecision& d, access::CategoryIndex c) {
-  if (d.shown.Has(c)) return "allow";
-  if (d.masked.Has(c)) return "mask";
-  return d.cleared.Has(c) ? "cleared" : "withheld";
+// eff(field) of S9, by itself: the strictest over origins and jurisdictions.
+absl::string_view FieldText(const Policy& policy, const DecideFacts& facts,
+                            access::CategoryIndex category) {
+  access::Effect effect = access::Effect::kAllow;
+  for (access::RegionIndex origin : facts.record.origins) {
+    for (access::Jurisdiction v : facts.call.jurisdictions) {
+      effect = access::Strictest(
+          effect, FieldEffect(policy, facts.call, facts.record, origin, v, category));
+    }
+  }
+  return Name(effect);
 }
 
 std::string PreText(const Policy& policy, const DecideFacts& facts) {
@@ -251,7 +258,7 @@ std::vector<std::string> Differences(const Policy& policy, const Check& check) {
   compare("alert", e.alert, Name(d.alert));
   for (const auto& [name, want] : e.fields) {
     const auto category = policy.vocabulary().categories.Find(name);
-    compare(name, want, category ? FieldText(d, *category) : "unknown");
+    compare(name, want, category ? FieldText(policy, *facts, *category) : "unknown");
   }
   for (const std::string& want : e.cite) {
     bool found = false;
