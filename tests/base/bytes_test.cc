@@ -15,7 +15,8 @@ TEST(Hex, HasOneSpelling) {
   EXPECT_EQ(HexDecode(""), "");
   EXPECT_EQ(HexDecode("001FFF"), std::nullopt);
   EXPECT_EQ(HexDecode("001ff"), std::nullopt);
-  EXPECT_EQ(HexDecode("0g"), std::nullopt);
+  for (const char* odd : {"0g", "0/", "0:", "0`", "0@", "\x01\x01"})
+    EXPECT_EQ(HexDecode(odd), std::nullopt);
   EXPECT_EQ(HexDecode("g0"), std::nullopt);
 }
 
@@ -28,6 +29,9 @@ TEST(Base64, GivesTheVectorsOfTheStandard) {
   EXPECT_EQ(Base64Decode("Zg=="), "f");
   EXPECT_EQ(Base64Decode("Zm9vYmFy"), "foobar");
   EXPECT_EQ(Base64Decode(""), "");
+  EXPECT_EQ(Base64Decode("+/8="), "\xfb\xff");
+  EXPECT_EQ(Base64Decode("{A=="), std::nullopt);
+  EXPECT_EQ(Base64UrlDecode("{A"), std::nullopt);
   EXPECT_EQ(Base64UrlEncode("\xfb\xff"), "-_8");
   EXPECT_EQ(Base64UrlDecode("-_8"), "\xfb\xff");
 }

@@ -236,10 +236,26 @@ TEST(YamlTime, IsADateOrATimeWithItsZone) {
   EXPECT_EQ(ParseTime("1970-01-02"), absl::FromUnixSeconds(86400));
   EXPECT_EQ(ParseTime("2026-11-24T00:00:00Z"), absl::FromUnixSeconds(1795478400));
   EXPECT_EQ(ParseTime("2026-11-24T01:00:00+01:00"), absl::FromUnixSeconds(1795478400));
-  for (const char* text :
-       {"", "2026", "2026-11-24T00:00:00", "2026-13-01", "2026-02-30", "26-11-24", "2026-1-2",
-        "infinite-past", "2026-11-24 ", " 2026-11-24", "2026-11-24T00:00:00 Z", "02026-11-24",
-        "2026-11-24Z", "abcd-ef-gh", "2026/11/24", "2026-11/24"}) {
+  for (const char* text : {"",
+                           "2026",
+                           "2026-11-24T00:00:00",
+                           "2026-13-01",
+                           "2026-02-30",
+                           "26-11-24",
+                           "2026-1-2",
+                           "infinite-past",
+                           "2026-11-24 ",
+                           " 2026-11-24",
+                           "2026-11-24T00:00:00 Z",
+                           "02026-11-24",
+                           "2026-11-24Z",
+                           "abcd-ef-gh",
+                           "20a6-11-24",
+                           "202{-11-24",
+                           "2026-11-24T00:00:00\tZ",
+                           "2026-11-24T00:00:00Z\n",
+                           "2026/11/24",
+                           "2026-11/24"}) {
     EXPECT_EQ(ParseTime(text), std::nullopt) << text;
   }
   EXPECT_EQ(Problems("a: tomorrow", [](YamlMap& map) { map.Time("a"); }),

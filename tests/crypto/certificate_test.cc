@@ -252,6 +252,10 @@ TEST(SpiffeId, HasOneSpelling) {
                           "spiffe://a/b#c",
                           "spiffe://a/%62",
                           "spiffe://a/b c",
+                          "spiffe://a/b~",
+                          "spiffe://a~/b",
+                          "spiffe://a/[b]",
+                          "spiffe://[a]/b",
                           "spiffe://a/\xc3\xa9",
                           " spiffe://a/b"}) {
     EXPECT_STATUS(StatusCode::kInvalidArgument, "SPIFFE ID: ", ParseSpiffeId(bad)) << bad;

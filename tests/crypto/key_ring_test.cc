@@ -235,7 +235,8 @@ TEST(KeyRing, HasALimit) {
 }
 
 TEST(KeyRing, IsMadeForARegionOnly) {
-  for (const char* region : {"", "EU", "1eu", "-", "a_b", "region-with-too-long-a-name", "*"}) {
+  for (const char* region :
+       {"", "EU", "1eu", "-", "a_b", "{eu", "e{u", "e/u", "region-with-too-long-a-name", "*"}) {
     EXPECT_STATUS(StatusCode::kInvalidArgument, "not a region code",
                   GenerateKeyRing(KeyUse::kTag, region, kNow));
   }

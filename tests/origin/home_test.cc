@@ -216,6 +216,8 @@ TEST_F(CandidateOriginsTest, SeveralPeopleHaveTheUnionOfTheirOrigins) {
   ExpectCandidates({"eu", "us"});
   Person({});  // one of whom nothing is known
   ExpectWithheld(Reason::kHomeUnknown);
+  Person({{At("eu")}});  // and one more who is known
+  ExpectWithheld(Reason::kHomeUnknown);
   Tag(TagCheck::kVerified, "eu", {"eu"});
   ExpectCandidates({"eu", "us"});
 }
