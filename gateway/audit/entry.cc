@@ -84,6 +84,8 @@ absl::string_view KindName(const Entry& entry) {
 }
 
 void DecisionEntry::SetCall(const access::CallFacts& facts) {
+  direction =
+      facts.direction == access::Direction::kResponse ? Direction::kResponse : Direction::kRequest;
   jurisdictions = facts.jurisdictions;
   kind = facts.kind;
   action = facts.action;
@@ -136,6 +138,9 @@ access::CallFacts ToCallFacts(const DecisionEntry& entry) {
   facts.jurisdictions = entry.jurisdictions;
   facts.kind = entry.kind;
   facts.action = entry.action;
+  // Decided for a call as a whole: PreDecide does not read the direction (S14).
+  facts.direction = entry.direction == Direction::kResponse ? access::Direction::kResponse
+                                                            : access::Direction::kRequest;
   facts.purpose = entry.purpose;
   facts.roles = entry.roles;
   facts.workloads_opening = entry.workloads_opening;

@@ -163,7 +163,8 @@ struct DecisionEntry {
   friend bool operator==(const DecisionEntry&, const DecisionEntry&) = default;
 
   // From what Decide was given and what it answered. Lists are cut to the bounds and the rest is
-  // counted; everything that Decide did not see or say is left as it was.
+  // counted; everything that Decide did not see or say is left as it was. `direction` is that of
+  // the facts; set it to kCall afterwards for a decision about no message.
   void SetCall(const access::CallFacts& facts);
   void SetRecord(const access::RecordFacts& facts);
   void SetAnswer(const access::RecordDecision& decision);

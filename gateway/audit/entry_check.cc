@@ -127,7 +127,7 @@ absl::Status Check(const DecisionEntry& e) {
       "record counts");
   bool without_record = e.origins.empty() && e.protected_person == access::Tri::kUnknown &&
                         e.minor == access::Tri::kUnknown && !e.self && !e.ticket_about &&
-                        e.grants.empty() && (e.pre_decided || e.categories.empty());
+                        (e.pre_decided || (e.categories.empty() && e.grants.empty()));
   DOMICILE_ENTRY_REQUIRE(e.records != 0 || without_record, "fact of a record that is none");
   DOMICILE_ENTRY_REQUIRE(e.records == 0 || e.direction != Direction::kCall, "records");
   DOMICILE_ENTRY_REQUIRE(

@@ -42,7 +42,7 @@ Reference MakeReference(absl::string_view person_key, Role role, const Nonce& no
 
 std::string DerivePersonKey(absl::string_view ring_key, Role role, absl::string_view space,
                             absl::string_view id) {
-  DOMICILE_CHECK(!ring_key.empty());
+  if (ring_key.empty()) return "";
   std::string message = absl::StrCat(kPersonLabel, RoleByte(role));
   AppendDelimited(space, message);
   AppendDelimited(id, message);

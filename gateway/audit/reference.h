@@ -27,7 +27,8 @@ Reference MakeReference(absl::string_view person_key, Role role, const Nonce& no
 
 // Key of somebody without a directory row, under a key of the region's `reference` ring.
 // `space` is the issuer for a principal, the namespace for a data subject, empty for a ticket.
-// REQUIRES: ring_key is not empty; space and id are shorter than 64 KiB.
+// An empty ring key, when none is configured, gives an empty key: the entry then names nobody.
+// REQUIRES: space and id are shorter than 64 KiB.
 std::string DerivePersonKey(absl::string_view ring_key, Role role, absl::string_view space,
                             absl::string_view id);
 
