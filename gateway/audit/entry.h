@@ -102,7 +102,7 @@ struct DecisionEntry {
   Nonce nonce{};
   std::optional<uint32_t> method;  // Method::number
   Direction direction = Direction::kCall;
-  uint64_t message = 0;  // from 1 in its direction; 0 with kCall
+  uint64_t message = 0;  // from 1 in its direction; 0: kCall, or a read by an officer
 
   // The answer.
   access::Effect effect = access::Effect::kDeny;

@@ -118,7 +118,7 @@ absl::Status Check(const DecisionEntry& e) {
   DOMICILE_ENTRY_REQUIRE(e.decision_id != DecisionId{} && e.nonce != Nonce{},
                          "decision id or nonce");
   DOMICILE_ENTRY_REQUIRE(UpTo(e.direction, Direction::kResponse), "direction");
-  DOMICILE_ENTRY_REQUIRE((e.direction == Direction::kCall) == (e.message == 0), "message");
+  DOMICILE_ENTRY_REQUIRE(e.direction != Direction::kCall || e.message == 0, "message");
   DOMICILE_RETURN_IF_ERROR(CheckAnswer(e));
   DOMICILE_RETURN_IF_ERROR(CheckFacts(e));
   DOMICILE_ENTRY_REQUIRE(UpTo(e.strength, Strength::kWitnessed), "strength");
