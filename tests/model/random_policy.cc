@@ -136,6 +136,10 @@ void AddVocabulary(policy::Definition& d) {
   }
   AddNamed(d.roles, kRoles);
   AddNamed(d.purposes, kPurposes);
+  // Every pattern is known, whether a rule names it or not.
+  for (const std::string& pattern : kPatterns) {
+    d.purposes[0].jobs.push_back({.workload = pattern, .methods = {"/a.B/*"}});
+  }
   AddNamed(d.classes, {"one", "two"});
   policy::SourceDefinition law;
   law.source = {.id = "law",
@@ -260,6 +264,11 @@ std::unique_ptr<Case> RandomCase(Random& random, const policy::Policy& policy) {
   record.protected_person = RandomTri(random);
   record.minor = RandomTri(random);
   record.self = call.kind == PrincipalKind::kUser && random.OneIn(2);
+  // A workload or gateway is always there (S2); the rest of V falls away for the person herself.
+  if (record.self) {
+    access::AddJurisdiction(call.jurisdictions,
+                            RandomJurisdiction(random, PrincipalKind::kService));
+  }
   record.ticket_about = call.ticket_valid && random.OneIn(2);
   const int grants = random.OneIn(2) ? 0 : 1 + random.Below(2);
   for (int i = 0; i < grants; ++i) {
