@@ -86,6 +86,9 @@ inline constexpr double kIgnoredFramesPerSecond = 10;
 inline constexpr size_t kFreeStreamsMax = 64;
 // Between the two GOAWAYs of a drain: a round trip over the longest link between two regions.
 inline constexpr absl::Duration kGoawayGap = absl::Milliseconds(500);
+// Time for TCP, TLS, preface and SETTINGS together, and for one header block: some round trips on
+// the worst of links. Attack 25 (slow prefaces, idle handshakes).
+inline constexpr absl::Duration kReadyTimeout = absl::Seconds(10);
 // Open connections of one process; accepting pauses above it. Attack 13.
 inline constexpr size_t kConnectionsMax = 20'000;
 

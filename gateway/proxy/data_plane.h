@@ -98,6 +98,8 @@ struct DataPlaneOptions {
   size_t held_bytes_per_peer_max = base::limits::kHeldBytesPerPeerMax;
   uint32_t streams_per_connection_max = 1024;
   absl::Duration unary_time_max = base::limits::kUnaryTimeMax;
+  // For TLS handshake, preface and SETTINGS, and for one header block.
+  absl::Duration ready_timeout = base::limits::kReadyTimeout;
 };
 
 struct DataPlanePorts {

@@ -38,7 +38,9 @@ class Http2Callbacks {
       case NGHTTP2_WINDOW_UPDATE:
       case NGHTTP2_GOAWAY:
         return 0;
-      default:  // PRIORITY, unknown types, frames that may not come here
+      case NGHTTP2_PUSH_PROMISE:  // an upstream may send it until it has read our SETTINGS
+        return state.Abuse("push");
+      default:  // PRIORITY and frames that may not come here
         return state.Allow(state.priorities_) ? 0 : state.Abuse("too many ignored frames");
     }
   }

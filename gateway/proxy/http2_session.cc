@@ -204,7 +204,10 @@ void Http2SessionState::Sent(Http2Stream& stream, size_t size) {
 }
 
 void Http2SessionState::ArmHousekeeping() {
-  housekeeping_.Arm(ready_ ? absl::Seconds(5) : absl::Seconds(1));
+  // Often enough for the shortest of the limits that it watches.
+  bool urgent = !ready_ || headers_begun_ != 0;
+  housekeeping_.Arm(
+      std::min(urgent ? absl::Seconds(1) : absl::Seconds(5), options_.ready_timeout / 2));
 }
 
 void Http2SessionState::Housekeeping() {

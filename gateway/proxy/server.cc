@@ -130,6 +130,7 @@ void ServerSession::Begin(LoopContext& context, int fd,
   Http2Session::Options options;
   options.role = Http2Role::kServer;
   options.max_concurrent_streams = context.options.streams_per_connection_max;
+  options.ready_timeout = context.options.ready_timeout;
   auto stream = tls == nullptr ? nullptr : crypto::TlsStream::Server(tls);
   session->session_ = std::make_unique<Http2Session>(
       context.loop, Connection::Accepted(context.loop, fd, std::move(stream)), options, *session);
