@@ -35,17 +35,17 @@ bool RoleCovers(const std::vector<std::string>& role_names,
 struct OfficerRead {
   const policy::Policy& policy;
   const identity::Identification& caller;  // identified
-  absl::string_view method;                // path of the control method
-  access::RegionSet origins;               // empty: denied with NO_ORIGIN
+  absl::string_view method = {};           // path of the control method
+  access::RegionSet origins = {};          // empty: denied with NO_ORIGIN
   access::Tri protected_person = access::Tri::kUnknown;
   access::Tri minor = access::Tri::kUnknown;
-  absl::Span<const access::DataSubject> subjects;  // whom it is about, as named
-  absl::Span<const std::string> subject_keys;      // their reference keys, "" for none
-  absl::string_view ring_key;                      // of the region's reference ring
+  absl::Span<const access::DataSubject> subjects = {};  // whom it is about, as named
+  absl::Span<const std::string> subject_keys = {};      // their reference keys, "" for none
+  absl::string_view ring_key = {};                      // of the region's reference ring
   audit::DecisionId decision_id{};
   audit::Nonce nonce{};
   uint64_t context = 0;
-  absl::Time now;
+  absl::Time now = {};
 };
 
 struct OfficerAnswer {

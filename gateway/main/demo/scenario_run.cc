@@ -69,7 +69,10 @@ void ReadErrorInfo(const std::string& details, CallOutcome& outcome) {
 // The request field that names the data subject, by its label.
 const pb::FieldDescriptor* SubjectField(const pb::Descriptor& request) {
   for (int i = 0; i < request.field_count(); ++i) {
-    const std::string label = Bytes(request.field(i)->options().unknown_fields(), kLabelExtension);
+    // By its bytes, whether or not this program knows the extension.
+    pb::UnknownFieldSet options;
+    if (!options.ParseFromString(request.field(i)->options().SerializeAsString())) continue;
+    const std::string label = Bytes(options, kLabelExtension);
     pb::UnknownFieldSet read;
     if (label.empty() || !read.ParseFromString(label)) continue;
     for (int k = 0; k < read.field_count(); ++k) {

@@ -1,0 +1,109 @@
+#include "gateway/main/control_companion.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gateway/base/bytes.h"
+#include "gateway/base/file.h"
+#include "gateway/base/limits.h"
+#include "gateway/base/log.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/main/build.h"
+#include "gateway/services/control_server.h"
+#include "gateway/store/log_reader.h"
+
+namespace domicile::main {
+namespace {
+
+using base::limits::kSecretFileBytesMax;
+
+// How often a follower of the log looks for more: people read it, not programs.
+constexpr absl::Duration kFollowInterval = absl::Milliseconds(200);
+
+absl::Status ReadLog(const Gateway& gateway,
+                     absl::FunctionRef<bool(uint64_t, absl::string_view)> each, bool wait,
+                     const std::function<bool()>& stop) {
+  store::LogReader::Options options;
+  options.directory = gateway.log_directory();
+  options.keys = {gateway.log_key()};
+  DOMICILE_ASSIGN_OR_RETURN(std::unique_ptr<store::LogReader> reader,
+                            store::LogReader::Open(std::move(options)));
+  bool more = true;
+  while (true) {
+    DOMICILE_RETURN_IF_ERROR(reader->Poll([&](uint64_t index, absl::string_view entry) {
+      more = each(index, entry);
+      return more;
+    }));
+    if (!more || !wait || stop()) return absl::OkStatus();
+    absl::SleepFor(kFollowInterval);
+  }
+}
+
+class ControlCompanion final : public Companion {
+ public:
+  explicit ControlCompanion(std::unique_ptr<services::ControlServer> server)
+      : server_(std::move(server)) {}
+
+ private:
+  std::unique_ptr<services::ControlServer> server_;
+};
+
+absl::Status ReadCertificates(const Gateway& gateway, services::ControlPorts& ports) {
+  const control::TlsFiles& tls = *gateway.config().control->tls;
+  DOMICILE_ASSIGN_OR_RETURN(ports.certificate_pem,
+                            base::ReadFile(tls.certificate, kSecretFileBytesMax));
+  DOMICILE_ASSIGN_OR_RETURN(ports.private_key_pem, base::ReadSecretFile(tls.key));
+  for (const control::TrustDomainConfig& domain : gateway.config().trust_domains) {
+    DOMICILE_ASSIGN_OR_RETURN(const std::string roots,
+                              base::ReadFile(domain.roots, kSecretFileBytesMax));
+    absl::StrAppend(&ports.roots_pem, roots, "\n");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Companion>> StartControl(Gateway& gateway) {
+  if (!gateway.config().control) return nullptr;
+  services::ControlPorts ports;
+  DOMICILE_RETURN_IF_ERROR(ReadCertificates(gateway, ports));
+  ports.config = &gateway.config();
+  ports.clock = &gateway.clock();
+  ports.trust_domains = gateway.material().trust_domains;
+  ports.snapshot = [&gateway] { return gateway.snapshot(); };
+  ports.methods = [&gateway] {
+    std::vector<std::string> paths;
+    for (const wire::MethodPlan& plan : gateway.serving()->schema->methods()) {
+      paths.push_back(plan.method.path);
+    }
+    return paths;
+  };
+  ports.directory = &gateway.directory();
+  ports.log = &gateway.log();
+  ports.import = [&gateway](const std::string& csv) -> absl::StatusOr<services::ImportCounts> {
+    absl::StatusOr<store::ImportReport> report = gateway.directory().Import(csv, "import");
+    if (!report.ok()) return report.status();
+    return services::ImportCounts{report->lines, report->added, report->unchanged};
+  };
+  ports.set_home = [&gateway](const access::DataSubject& subject, const std::string& region,
+                              absl::Time since) {
+    return gateway.directory().SetHome({subject, region, since, {}});
+  };
+  ports.read_log = [&gateway](absl::FunctionRef<bool(uint64_t, absl::string_view)> each, bool wait,
+                              const std::function<bool()>& stop) {
+    return ReadLog(gateway, each, wait, stop);
+  };
+  ports.version = std::string(Version());
+  ports.schema_digest = base::HexEncode(crypto::View(gateway.serving()->schema->digest()));
+  ports.build_digest = base::HexEncode(crypto::View(BuildDigest()));
+  DOMICILE_ASSIGN_OR_RETURN(std::unique_ptr<services::ControlServer> server,
+                            services::ControlServer::Start(std::move(ports)));
+  base::Log(base::LogLevel::kInfo, "control.ready", {{"port", server->port()}});
+  DOMICILE_RETURN_IF_ERROR(base::WriteFileAtomically(gateway.config().data_dir + "/control.port",
+                                                     absl::StrCat(server->port(), "\n"),
+                                                     base::FileMode::kPublic));
+  return std::make_unique<ControlCompanion>(std::move(server));
+}
+
+}  // namespace domicile::main

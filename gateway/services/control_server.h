@@ -1,0 +1,71 @@
+// control_server.h — the control listener: gRPC adapters over control/, and nothing of their own.
+//
+// Why: officers and operators ask a running gateway over mutual TLS with their own
+// token; nobody opens its store from outside. Each call is identified like one on the
+// data plane, its roles are checked against `control.roles`, and whatever shows
+// something of a person is decided by the policy and durable in the log first.
+// Source: design 6.10; proto/domicile/v1/control.proto.
+// Thread-safety: thread-safe; the ports are called from gRPC's threads.
+// Lifetime: all that the ports point to outlives the server.
+// Errors: Start gives Unavailable when the address cannot be listened on.
+// Limits: kControlThreadsMax calls at a time; 4 MiB a message; 64 MiB an import.
+#ifndef DOMICILE_GATEWAY_SERVICES_CONTROL_SERVER_H_
+#define DOMICILE_GATEWAY_SERVICES_CONTROL_SERVER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "gateway/access/finding.h"
+#include "gateway/base/clock.h"
+#include "gateway/control/gateway_config.h"
+#include "gateway/crypto/certificate.h"
+#include "gateway/enforce/ports.h"
+#include "gateway/enforce/snapshot.h"
+
+namespace domicile::services {
+
+inline constexpr int kControlThreadsMax = 32;
+
+struct ImportCounts {
+  uint64_t lines = 0, added = 0, unchanged = 0;
+};
+
+// What the running gateway lends to its control service. No member may be empty.
+struct ControlPorts {
+  const control::GatewayConfig* config = nullptr;
+  const base::Clock* clock = nullptr;
+  std::shared_ptr<const crypto::TrustDomains> trust_domains;
+  std::string certificate_pem, private_key_pem, roots_pem;  // of the listener
+  std::function<std::shared_ptr<const enforce::Snapshot>()> snapshot;
+  std::function<std::vector<std::string>()> methods;  // paths by Method::number
+  enforce::Directory* directory = nullptr;
+  enforce::AuditLog* log = nullptr;
+  // Blocking.
+  std::function<absl::StatusOr<ImportCounts>(const std::string& csv)> import;
+  std::function<absl::Status(const access::DataSubject&, const std::string& region, absl::Time)>
+      set_home;
+  // Every entry that a durable head covers, from the first, until `each` returns false or the log
+  // ends; with `wait`, goes on when it grows, until `stop` says so.
+  std::function<absl::Status(absl::FunctionRef<bool(uint64_t, absl::string_view)> each, bool wait,
+                             const std::function<bool()>& stop)>
+      read_log;
+  std::string version, schema_digest, build_digest;
+};
+
+class ControlServer {
+ public:
+  static absl::StatusOr<std::unique_ptr<ControlServer>> Start(ControlPorts ports);
+  virtual ~ControlServer() = default;  // ends open calls
+  virtual uint16_t port() const = 0;
+};
+
+}  // namespace domicile::services
+
+#endif  // DOMICILE_GATEWAY_SERVICES_CONTROL_SERVER_H_
