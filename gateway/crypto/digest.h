@@ -6,8 +6,8 @@
 // as nothing that would follow is safe.
 // Thread-safety: functions are thread-safe, a Sha256Stream is thread-compatible,
 // an HmacKey is immutable.
-// Measured: HmacKey::Mac of 64 bytes takes 0.3 us where OpenSSL's HMAC() takes 1.4 us
-// (it looks its digest up on each call).
+// Measured (two busy cores, AMD EPYC): HmacKey::Mac of 64 bytes takes 0.14 us; OpenSSL's HMAC(),
+// which looks its digest up on each call, 1.1 to 2 us.
 #ifndef DOMICILE_GATEWAY_CRYPTO_DIGEST_H_
 #define DOMICILE_GATEWAY_CRYPTO_DIGEST_H_
 

@@ -314,14 +314,16 @@ void TlsStream::Handshake() {
 
 void TlsStream::ReadPlaintext(std::string* plaintext) {
   SSL* ssl = impl_->ssl.get();
+  // A record holds no more. Not in `plaintext` itself: growing a string writes zeros first, which
+  // costs more than the copy of a small record.
+  char record[16 << 10];
   for (;;) {
-    const size_t before = plaintext->size();
-    constexpr size_t room = 16 << 10;  // a record holds no more
-    plaintext->resize(before + room);
     size_t done = 0;
-    int result = SSL_read_ex(ssl, plaintext->data() + before, room, &done);
-    plaintext->resize(before + done);
-    if (result == 1) continue;
+    int result = SSL_read_ex(ssl, record, sizeof record, &done);
+    if (result == 1) {
+      plaintext->append(record, done);
+      continue;
+    }
     switch (SSL_get_error(ssl, result)) {
       case SSL_ERROR_WANT_READ:
         return;

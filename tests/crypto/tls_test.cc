@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
 #include <tuple>
+#include <vector>
 
 #include "gateway/base/limits.h"
 #include "tests/crypto/tls_pair.h"
@@ -239,6 +242,27 @@ TEST(Tls, GivesItsMemoryBackAfterABurst) {
   pair.server->ConsumeOutgoing(rest);
   EXPECT_TRUE(pair.server->Outgoing().empty());
   EXPECT_DEATH(pair.server->ConsumeOutgoing(1), "check failed");
+}
+
+TEST(TlsContext, IsSharedByManyThreads) {
+  Site site;
+  auto server = TlsContext::CreateServer(site.ServerOptions());
+  auto client = TlsContext::CreateClient(site.ClientOptions());
+  ASSERT_OK(server);
+  ASSERT_OK(client);
+  std::atomic<int> opened{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 10; ++i) {
+        Pair pair{TlsStream::Server(*server), TlsStream::Client(*client, {"", kGateway}), "", ""};
+        pair.Run();
+        if (pair.server->open() && pair.server->peer() != nullptr) ++opened;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(opened, 40);
 }
 
 TEST(TlsContext, TakesOnlyWhatCanBeUsedTogether) {

@@ -62,14 +62,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::optional<Tag> tag = domicile::origin::ParseTag(bytes);
   if (tag && Content(*tag) != bytes.substr(0, bytes.size() - 16)) __builtin_trap();
   const TagCheck check = ring->Check(bytes, record, kNow).check;
-  if (check == TagCheck::kVerified) __builtin_trap();
+  // The one real tag may be found by watching comparisons; anything else would be a forgery.
+  const std::string regions[] = {"us", "eu"};
+  const std::string stamped = *ring->Stamp(regions, kNow, record, kNow);
+  if (check == TagCheck::kVerified && bytes != stamped) __builtin_trap();
   if ((check == TagCheck::kMalformed) == tag.has_value()) __builtin_trap();
   if (domicile::origin::Name(check).empty()) __builtin_trap();
   ring->Check(bytes, TaggedRecord{}, kNow);
 
   // The same bytes laid over a real tag: only zeros leave it what it was, and then for its person.
-  const std::string regions[] = {"us", "eu"};
-  const std::string stamped = *ring->Stamp(regions, kNow, record, kNow);
   std::string changed = stamped;
   for (size_t i = 0; i < size && i < changed.size(); ++i) changed[i] ^= static_cast<char>(data[i]);
   const bool same = changed == stamped;
