@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "absl/strings/str_cat.h"
 #include "gateway/base/bytes.h"
 #include "gateway/base/canonical.h"
 #include "gateway/base/check.h"
@@ -66,6 +67,10 @@ bool MaskAddressText(uint32_t bits, absl::string_view value, std::string* out) {
   const int family = value.find(':') == absl::string_view::npos ? AF_INET : AF_INET6;
   if (inet_pton(family, text, address) != 1) return false;
   if (!ZeroAfter(bits, address, family == AF_INET ? 4 : 16)) return false;
+  if (family == AF_INET) {
+    absl::StrAppend(out, address[0], ".", address[1], ".", address[2], ".", address[3]);
+    return true;
+  }
   char masked[INET6_ADDRSTRLEN] = {};
   if (inet_ntop(family, address, masked, sizeof(masked)) == nullptr) return false;
   out->append(masked);

@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "gateway/access/finding.h"
 #include "gateway/access/reason.h"
+#include "gateway/base/limits.h"
 #include "gateway/wire/plan.h"
 #include "gateway/wire/scan.h"
 
@@ -51,7 +52,7 @@ class Scanner::Pass {
   const MessagePlan* AnyType(const MessagePlan& plan, absl::string_view type_url) const;
 
   bool Present(const FieldPlan& field, int32_t record);
-  bool Watch(const MessagePlan& plan, const FieldPlan& field, size_t seen);
+  bool Watch(const MessagePlan& plan, const FieldPlan& field, uint64_t* seen);
   // Begins a record if the message does; gives where its fields belong to.
   bool EnterRecord(const MessagePlan& plan, Where* where);
   bool NewRecord(const MessagePlan& plan, const Where& where);
@@ -63,7 +64,13 @@ class Scanner::Pass {
   bool TakeRecordId(const FieldPlan& field, absl::string_view body, int32_t record);
   bool TakeHome(const FieldPlan& field, absl::string_view body, int32_t record);
   bool AddSubject(const std::string& name_space, absl::string_view id, int32_t record);
-  bool Push(const Span& span);
+  bool Push(const Span& span) {
+    if (spans_->list.size() >= base::limits::kScanSpansMax) {
+      return Fail(access::Reason::kMessageTooLarge);
+    }
+    spans_->list.push_back(span);
+    return true;
+  }
 
   // After the whole message was read.
   bool CheckDuplicates();
@@ -98,7 +105,6 @@ class Scanner::Pass {
   access::Findings* findings_ = nullptr;
   Spans* spans_ = nullptr;
   access::Reason problem_ = access::Reason::kMessageUnreadable;
-  std::vector<uint64_t> seen_;  // watch bits of the messages being read, innermost last
   std::vector<MapKey> map_keys_;
   bool duplicates_ = false;         // a singular watched field came twice
   std::vector<int32_t> canonical_;  // by span: the first of the occurrences that protobuf merges

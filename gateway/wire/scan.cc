@@ -76,7 +76,6 @@ void Scanner::Pass::Run(const MessagePlan& plan, Direction direction, absl::stri
   root_ = &plan;
   problem_ = Reason::kMessageUnreadable;
   duplicates_ = false;
-  seen_.clear();
   map_keys_.clear();
   canonical_.clear();
   subject_places_.clear();
@@ -118,8 +117,9 @@ void Scanner::Pass::Run(const MessagePlan& plan, Direction direction, absl::stri
 const char* Scanner::Pass::Body(const MessagePlan& plan, const char* p, const char* end,
                                 uint32_t group, const Where& where) {
   if (where.depth > limits::kScanDepthMax) return FailAt(Reason::kMessageTooLarge);
-  const size_t seen = seen_.size();
-  seen_.resize(seen + (plan.watch_count + 63u) / 64u);
+  uint64_t few = 0;
+  std::vector<uint64_t> many(plan.watch_count > 64 ? (plan.watch_count + 63u) / 64u : 0);
+  uint64_t* const seen = many.empty() ? &few : many.data();
   const bool keyed = plan.map_entry && plan.matters;
   uint64_t key = keyed ? NormalisedKey(*plan.Find(1), nullptr, nullptr) : 0;
   bool open = group != 0;
@@ -152,13 +152,11 @@ const char* Scanner::Pass::Body(const MessagePlan& plan, const char* p, const ch
     // An entry stands for its value. One without the record that it should hold is a record
     // that can be neither judged nor stamped.
     const FieldPlan& value = *plan.Find(2);
-    const bool has_value =
-        (seen_[seen + value.watch_bit / 64u] >> (value.watch_bit % 64u) & 1) != 0;
+    const bool has_value = (seen[value.watch_bit / 64u] >> (value.watch_bit % 64u) & 1) != 0;
     if (value.message != nullptr && value.message->record && !has_value) {
       return FailAt(Reason::kMessageAmbiguous);
     }
   }
-  seen_.resize(seen);
   if (keyed) {
     const Span& entry = spans_->list[static_cast<size_t>(where.span)];
     map_keys_.push_back({entry.parent, entry.field, key});
@@ -284,23 +282,17 @@ const char* Scanner::Pass::Unknown(uint32_t number, uint32_t wire, const char* t
              : nullptr;
 }
 
-bool Scanner::Pass::Push(const Span& span) {
-  if (spans_->list.size() >= limits::kScanSpansMax) return Fail(Reason::kMessageTooLarge);
-  spans_->list.push_back(span);
-  return true;
-}
-
-bool Scanner::Pass::Watch(const MessagePlan& plan, const FieldPlan& field, size_t seen) {
+bool Scanner::Pass::Watch(const MessagePlan& plan, const FieldPlan& field, uint64_t* seen) {
   if (field.oneof >= 0) {
     for (uint16_t other : plan.oneofs[static_cast<size_t>(field.oneof)]) {
       if (other == field.watch_bit) continue;
       // The last one wins, but the losers' data is in the bytes.
-      if ((seen_[seen + other / 64u] >> (other % 64u) & 1) != 0) {
+      if ((seen[other / 64u] >> (other % 64u) & 1) != 0) {
         return Fail(Reason::kMessageAmbiguous);
       }
     }
   }
-  uint64_t& word = seen_[seen + field.watch_bit / 64u];
+  uint64_t& word = seen[field.watch_bit / 64u];
   const uint64_t bit = uint64_t{1} << (field.watch_bit % 64u);
   if ((word & bit) != 0) {
     if (plan.map_entry || (field.message != nullptr && field.message->no_merge)) {

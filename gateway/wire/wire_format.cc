@@ -78,15 +78,6 @@ void PutFixed64(uint64_t value, std::string* out) {
   for (int i = 0; i < 8; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
 }
 
-bool IsValidUtf8(absl::string_view text) {
-  // Nearly all of it is ASCII: eight bytes at a time up to the first byte that isn't.
-  size_t i = 0;
-  for (; i + 8 <= text.size(); i += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, text.data() + i, 8);
-    if ((word & 0x8080808080808080u) != 0) break;
-  }
-  return base::IsUtf8(text.substr(i));
-}
+bool IsValidUtf8Slow(absl::string_view text) { return base::IsUtf8(text); }
 
 }  // namespace domicile::wire

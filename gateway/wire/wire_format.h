@@ -62,8 +62,27 @@ inline void PutTag(uint32_t number, uint32_t wire, std::string* out) {
 void PutFixed32(uint32_t value, std::string* out);
 void PutFixed64(uint64_t value, std::string* out);
 
-// As base::IsUtf8, with a fast way through ASCII.
-bool IsValidUtf8(absl::string_view text);
+// As base::IsUtf8, with a fast way through ASCII, which nearly all of it is.
+bool IsValidUtf8Slow(absl::string_view text);
+inline bool IsValidUtf8(absl::string_view text) {
+  constexpr uint64_t kHigh = 0x8080808080808080u;
+  const char* p = text.data();
+  size_t left = text.size();
+  uint64_t word = 0;
+  if (left < 8) {
+    for (size_t i = 0; i < left; ++i) word |= static_cast<uint8_t>(p[i]);
+    return (word & 0x80) == 0 || IsValidUtf8Slow(text);
+  }
+  for (; left >= 8; p += 8, left -= 8) {
+    uint64_t next = 0;
+    std::memcpy(&next, p, 8);
+    word |= next;
+  }
+  // The last bytes once more, together with what stands before them.
+  uint64_t last = 0;
+  std::memcpy(&last, p + left - 8, 8);
+  return ((word | last) & kHigh) == 0 || IsValidUtf8Slow(text);
+}
 
 }  // namespace domicile::wire
 
