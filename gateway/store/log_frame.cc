@@ -23,11 +23,12 @@ static_assert(kFrameMagic.size() + 8 + 4 + 4 + 4 + 32 + 4 == kFrameHeaderBytes);
 constexpr size_t kFrameCrcOffset = kFrameHeaderBytes - 4;
 
 uint32_t Crc(absl::string_view a, absl::string_view b = {}) {
-  auto update = [](uint32_t crc, absl::string_view bytes) {
-    return static_cast<uint32_t>(
-        crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-  };
-  return update(update(0, a), b);
+  uLong crc = 0;
+  for (absl::string_view part : {a, b}) {
+    // crc32_z takes a null pointer for "start anew", whatever the crc so far.
+    if (!part.empty()) crc = crc32_z(crc, reinterpret_cast<const Bytef*>(part.data()), part.size());
+  }
+  return static_cast<uint32_t>(crc);
 }
 
 audit::Hash HashAt(absl::string_view bytes, size_t offset) {

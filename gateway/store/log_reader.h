@@ -30,7 +30,7 @@ class LogReader {
   struct Options {
     std::string directory;
     // Heads are verified against these; with none, only hashes and chain are.
-    std::vector<audit::VerifierKey> keys;
+    std::vector<audit::VerifierKey> keys = {};
     // Also entries that no head covers yet. After power loss they may turn out never to have been.
     bool uncovered = false;
     FileLayer* files = nullptr;  // null: SystemFileLayer()
