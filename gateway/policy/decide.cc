@@ -126,7 +126,9 @@ void DecideRecord(const Policy& policy, const access::CallFacts& call, const Rec
     decision.reason = Reason::kNoOrigin;
     return;
   }
-  const access::Jurisdictions jurisdictions = JurisdictionsFor(call, r.self);
+  const access::Jurisdictions mine =
+      r.self ? JurisdictionsFor(call, true) : access::Jurisdictions();
+  const access::Jurisdictions& jurisdictions = r.self ? mine : call.jurisdictions;
   if (jurisdictions.empty()) return;
   OriginWorks works;
   for (access::RegionIndex origin : r.origins) {

@@ -197,23 +197,95 @@ Effect JudgePoint(OriginWork& work, access::Jurisdiction jurisdiction, CategoryI
   return result;
 }
 
+namespace {
+
+// eff(o, v, c) without a grant: what JudgePoint does, for regions of at most 64 rules, whose rows
+// are one word. This is the path that nearly every decision takes.
+struct OneWordJudge {
+  OneWordJudge(OriginWork& work, Direction direction)
+      : work(work),
+        deny(*work.tables->At(work.tables->effect[static_cast<size_t>(Effect::kDeny)])),
+        escalate(*work.tables->At(work.tables->effect[static_cast<size_t>(Effect::kEscalate)])),
+        mask(*work.tables->At(work.tables->effect[static_cast<size_t>(Effect::kMask)])),
+        company(*work.tables->At(work.tables->company)) {
+    if (direction == Direction::kRequest) {
+      escalate |= mask;
+      mask = 0;
+    }
+  }
+
+  // `place`: rules that hold for the country and via.
+  Effect Judge(uint64_t place, uint64_t field) {
+    Effect result = Effect::kAllow;
+    for (size_t i = 0; i < work.completions; ++i) {
+      const uint64_t m = work.holding[i] & place & field;
+      work.matched[0] |= m;
+      const bool any_company = (m & company) != 0;
+      if (!any_company) work.no_rule = true;
+      const Effect x = !any_company || (m & deny) != 0 ? Effect::kDeny
+                       : (m & escalate) != 0           ? Effect::kEscalate
+                       : (m & mask) != 0               ? Effect::kMask
+                                                       : Effect::kAllow;
+      result = access::Strictest(result, x);
+    }
+    return result;
+  }
+
+  OriginWork& work;
+  uint64_t deny, escalate, mask, company;
+};
+
+using Places = std::array<uint64_t, access::kJurisdictionsMax>;
+
+}  // namespace
+
+Effect JudgeField(OriginWork& work, const access::Jurisdictions& jurisdictions,
+                  CategoryIndex category, Direction direction) {
+  const RegionTables& t = *work.tables;
+  OneWordJudge fast(work, direction);
+  Effect effect = Effect::kAllow;
+  for (access::Jurisdiction v : jurisdictions) {
+    const Effect point = t.words == 1 ? fast.Judge(*t.At(t.country[v.country.ordinal()]) &
+                                                       *t.At(t.via[static_cast<size_t>(v.via)]),
+                                                   *t.At(t.category[category.value]))
+                                      : JudgePoint(work, v, category, direction, nullptr);
+    effect = access::Strictest(effect, point);
+  }
+  return effect;
+}
+
 FieldEffects JudgeFields(OriginWorks& works, const access::Jurisdictions& jurisdictions,
                          CategorySet categories, Direction direction, const Grant* grant) {
   FieldEffects fields;
-  auto judge = [&](CategoryIndex category) {
-    Effect effect = Effect::kAllow;
-    for (OriginWork& work : works) {
-      for (access::Jurisdiction jurisdiction : jurisdictions) {
-        const Effect point = JudgePoint(work, jurisdiction, category, direction, grant);
-        if (point == Effect::kEscalate) fields.escalating_point = true;
+  // Effects by category, folded over origins.
+  std::array<Effect, access::kNamesMax> effects;
+  const CategorySet judged = categories | CategorySet::Of(access::kCategoryExistence);
+  for (CategoryIndex category : judged) effects[category.value] = Effect::kAllow;
+  for (OriginWork& work : works) {
+    const RegionTables& t = *work.tables;
+    const bool one_word = t.words == 1 && grant == nullptr;
+    OneWordJudge fast(work, direction);
+    Places places;
+    for (size_t v = 0; one_word && v < jurisdictions.size(); ++v) {
+      places[v] = *t.At(t.country[jurisdictions[v].country.ordinal()]) &
+                  *t.At(t.via[static_cast<size_t>(jurisdictions[v].via)]);
+    }
+    for (CategoryIndex category : judged) {
+      Effect effect = effects[category.value];
+      const uint64_t field = *t.At(t.category[category.value]);
+      for (size_t v = 0; v < jurisdictions.size(); ++v) {
+        const Effect point = one_word
+                                 ? fast.Judge(places[v], field)
+                                 : JudgePoint(work, jurisdictions[v], category, direction, grant);
+        fields.escalating_point |= point == Effect::kEscalate;
         effect = access::Strictest(effect, point);
       }
+      effects[category.value] = effect;
     }
-    return effect;
-  };
-  fields.existence = judge(access::kCategoryExistence);
+  }
+  fields.existence = effects[access::kCategoryExistence.value];
   for (CategoryIndex category : categories) {
-    fields.at[static_cast<size_t>(judge(category))].Add(category);
+    fields.at[static_cast<size_t>(effects[category.value])].Add(category);
   }
   return fields;
 }

@@ -49,6 +49,10 @@ access::Effect JudgePoint(OriginWork& work, access::Jurisdiction jurisdiction,
 bool InTerms(const access::Grant& grant, access::CountryCode country,
              access::CategoryIndex category);
 
+// The strictest of a field's points at one origin, without a grant.
+access::Effect JudgeField(OriginWork& work, const access::Jurisdictions& jurisdictions,
+                          access::CategoryIndex category, access::Direction direction);
+
 using OriginWorks = absl::InlinedVector<OriginWork, 2>;
 
 // Effects of a record's fields, E apart.

@@ -25,7 +25,7 @@ struct Value {
 class Possibilities {
  public:
   Possibilities(const Policy& policy, const access::CallFacts& call)
-      : policy_(policy), call_(call) {
+      : policy_(policy), call_(call), own_(JurisdictionsFor(call, /*self=*/true)) {
     for (const RegionTables& tables : policy.tables().regions) {
       rules_.push_back(RulesOfCall(tables, call_));
     }
@@ -42,9 +42,11 @@ class Possibilities {
 
   Effect Judge(OriginWorks& works, const Value& value, CategoryIndex category,
                const Grant* grant) const {
-    const access::Jurisdictions jurisdictions = JurisdictionsFor(call_, value.record.self);
-    Effect effect = jurisdictions.empty() ? Effect::kDeny : Effect::kAllow;
-    for (access::Jurisdiction j : jurisdictions) {
+    const access::Jurisdictions& v = value.record.self ? own_ : call_.jurisdictions;
+    if (v.empty()) return Effect::kDeny;
+    if (grant == nullptr) return JudgeField(works[0], v, category, call_.direction);
+    Effect effect = Effect::kAllow;
+    for (access::Jurisdiction j : v) {
       effect = access::Strictest(effect, JudgePoint(works[0], j, category, call_.direction, grant));
     }
     return effect;
@@ -102,6 +104,7 @@ class Possibilities {
 
   const Policy& policy_;
   access::CallFacts call_;
+  access::Jurisdictions own_;  // V of the data subject herself (S3)
   absl::InlinedVector<Words, 8> rules_;
 };
 
@@ -119,7 +122,7 @@ struct Lowest {
 };
 
 Lowest LowestOf(const Possibilities& possibilities, CategoryIndex category,
-                absl::Span<const Grant> grants, Effect enough) {
+                absl::Span<const Grant> grants) {
   Lowest lowest;
   lowest.category = category;
   possibilities.ForEachValue([&](const Value& value) {
@@ -129,7 +132,7 @@ Lowest LowestOf(const Possibilities& possibilities, CategoryIndex category,
       effect = access::Mildest(effect, possibilities.JudgeGranted(works, value, category, grants));
     }
     lowest.Offer(effect, value);
-    return lowest.effect < enough;
+    return lowest.effect < Effect::kMask;  // what can be shown ends nothing early
   });
   return lowest;
 }
@@ -172,13 +175,19 @@ PreDecision PreDecide(const Policy& policy, const access::CallFacts& call,
   }
   // Existence is the same in both directions: no mask rule names it.
   const Possibilities asked(policy, call);
+  Lowest existence;
+  existence.category = access::kCategoryExistence;
   asked.ForEachValue([&](const Value& value) {
     OriginWorks works = asked.Works(value);
-    if (asked.Judge(works, value, access::kCategoryExistence, nullptr) == Effect::kEscalate)
+    Effect effect = asked.Judge(works, value, access::kCategoryExistence, nullptr);
+    if (effect == Effect::kEscalate) {
       result.hidden = Effect::kEscalate;
-    return result.hidden == Effect::kDeny;
+      effect = access::Mildest(
+          effect, asked.JudgeGranted(works, value, access::kCategoryExistence, grants));
+    }
+    existence.Offer(effect, value);
+    return result.hidden == Effect::kDeny || existence.effect < Effect::kAllow;
   });
-  const Lowest existence = LowestOf(asked, access::kCategoryExistence, grants, Effect::kAllow);
   if (existence.effect <= Effect::kEscalate) {
     result.answer = existence.effect;
     result.decision = DecisionAt(policy, asked, existence);
@@ -193,7 +202,7 @@ PreDecision PreDecide(const Policy& policy, const access::CallFacts& call,
   const Possibilities returned(policy, response);
   std::optional<Lowest> mildest;
   for (CategoryIndex category : returnable) {
-    const Lowest lowest = LowestOf(returned, category, grants, Effect::kMask);
+    const Lowest lowest = LowestOf(returned, category, grants);
     if (lowest.effect >= Effect::kMask) return result;
     if (!mildest || lowest.effect > mildest->effect) mildest = lowest;
   }

@@ -158,6 +158,40 @@ TEST(Model, AgreesOnAMillionRandomCases) {
   reach.Expect();
 }
 
+// Above 64 rules a region takes several words, and another path.
+TEST(Model, AgreesOnRegionsOfManyRules) {
+  int differences = 0, by_grant = 0;
+  for (uint64_t seed = 0; seed < 20 && differences < 5; ++seed) {
+    Random random(2'000'000 + seed);
+    policy::Definition definition = RandomDefinition(random);
+    while (definition.rules.size() < 400) {
+      for (policy::RuleDefinition& rule : RandomDefinition(random).rules) {
+        // Mostly narrow ones: where hundreds of rules meet, all is denied.
+        if (rule.effect == access::Effect::kDeny || rule.effect == access::Effect::kEscalate) {
+          if (!random.OneIn(10)) continue;
+        }
+        rule.id += "." + std::to_string(definition.rules.size());
+        definition.rules.push_back(std::move(rule));
+      }
+    }
+    base::Issues issues;
+    const auto policy = policy::CompileUnproven(std::move(definition), issues);
+    ASSERT_TRUE(issues.ok()) << issues.ToString();
+    const Model model(policy->definition(), policy->vocabulary());
+    for (int n = 0; n < 200; ++n) {
+      const std::unique_ptr<Case> c = RandomCase(random, *policy);
+      const access::RecordDecision real = policy::Decide(*policy, c->call, c->record);
+      const Answer naive = model.Decide(c->call, c->record);
+      by_grant += real.reason == access::Reason::kGrant;
+      if (Same(*policy, real, naive)) continue;
+      ++differences;
+      ADD_FAILURE() << "seed " << seed << ": " << Text(*policy, c->call, c->record) << "\nreal  "
+                    << Text(*policy, real) << "\nnaive " << Text(naive);
+    }
+  }
+  EXPECT_GT(by_grant, 20);
+}
+
 TEST(Model, AgreesOnWhatIsSaidBeforeTheDataSubjectIsLookedUp) {
   std::map<int, int> answers;
   int differences = 0, hidden = 0;
