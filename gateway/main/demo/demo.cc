@@ -8,13 +8,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "gateway/base/bytes.h"
 #include "gateway/base/file.h"
 #include "gateway/control/entry_report.h"
 #include "gateway/main/demo/people.h"
@@ -22,6 +20,7 @@
 #include "gateway/main/demo/scenario_run.h"
 #include "gateway/main/demo/world.h"
 #include "gateway/policy/load.h"
+#include "gateway/wire/schema.h"
 
 namespace domicile::demo {
 namespace {
@@ -37,27 +36,29 @@ void Print(absl::string_view text) {
   std::fflush(stdout);
 }
 
-std::string RegionOfPerson(const std::string& id) {
+// Homes of a person of the sample by now, the first one first; none for somebody who isn't there.
+std::vector<std::string> HomesOf(const std::string& id) {
   for (const char* region : {"us", "eu", "cn", "uk", "sg"}) {
     for (const Person& person : PeopleOf(region, 0, 0)) {
-      if (person.id == id) return region;
+      if (person.id != id) continue;
+      std::vector<std::string> homes;
+      for (const HomePeriod& home : person.homes) homes.push_back(home.region);
+      return homes;
     }
   }
-  return "";
+  return {};
 }
 
-// Scenarios that happen within the demo's regions.
-std::vector<Scenario> Playable(std::vector<Scenario> all) {
-  auto elsewhere = [](const Scenario& scenario) {
-    auto here = [](const std::string& region) {
-      return std::find(kRegions.begin(), kRegions.end(), region) != kRegions.end();
-    };
-    if (!here(scenario.call.gateway) || !here(scenario.caller.region)) return true;
-    const std::string home = RegionOfPerson(scenario.call.data_subject);
-    return !home.empty() && !here(home);
+// Why a scenario can't be played in the demo's regions as a single call; "" when it can.
+std::string NotPlayable(const Scenario& scenario) {
+  auto here = [](const std::string& region) {
+    return std::find(kRegions.begin(), kRegions.end(), region) != kRegions.end();
   };
-  all.erase(std::remove_if(all.begin(), all.end(), elsewhere), all.end());
-  return all;
+  if (!here(scenario.call.gateway) || !here(scenario.caller.region)) return "happens elsewhere";
+  const std::vector<std::string> homes = HomesOf(scenario.call.data_subject);
+  if (homes.size() > 1) return "needs a record of a certain age";
+  if (!homes.empty() && !here(homes[0])) return "is about somebody elsewhere";
+  return "";
 }
 
 absl::StatusOr<std::string> MakeDirectory(const std::string& wanted) {
@@ -65,6 +66,10 @@ absl::StatusOr<std::string> MakeDirectory(const std::string& wanted) {
     std::error_code problem;
     std::filesystem::create_directories(wanted, problem);
     if (problem) return absl::UnavailableError(absl::StrCat(wanted, ": ", problem.message()));
+    // Keys are new each time; an old log under other keys is none that a gateway would open.
+    if (!std::filesystem::is_empty(wanted, problem)) {
+      return absl::FailedPreconditionError(absl::StrCat(wanted, ": must be empty"));
+    }
     return std::filesystem::absolute(wanted).string();
   }
   std::string pattern = (std::filesystem::temp_directory_path() / "domicile-demo.XXXXXX").string();
@@ -77,6 +82,11 @@ absl::StatusOr<std::string> MakeDirectory(const std::string& wanted) {
 class Demo {
  public:
   explicit Demo(const DemoFiles& files) : files_(files) {}
+  ~Demo() {
+    world_.reset();  // ends the processes
+    std::error_code ignored;
+    if (!made_directory_.empty()) std::filesystem::remove_all(made_directory_, ignored);
+  }
 
   int Run(bool once) {
     if (const int code = Prepare(); code != kHolds) return code;
@@ -92,6 +102,7 @@ class Demo {
     for (const Scenario& scenario : scenarios_) different += Play(scenario) ? 0 : 1;
     Print(absl::StrCat(scenarios_.size() - different, " of ", scenarios_.size(),
                        " calls came out as ", files_.scenarios, " says."));
+    Print(absl::StrCat("Left out: ", absl::StrJoin(left_out_, "; "), "."));
     ShowEntries();
     if (once) return different == 0 ? kHolds : kDiffers;
     StayUp();
@@ -106,7 +117,14 @@ class Demo {
 
   int Prepare() {
     base::Issues issues;
-    scenarios_ = Playable(LoadScenarios(files_.scenarios, issues));
+    for (Scenario& scenario : LoadScenarios(files_.scenarios, issues)) {
+      const std::string why = NotPlayable(scenario);
+      if (why.empty()) {
+        scenarios_.push_back(std::move(scenario));
+      } else {
+        left_out_.push_back(absl::StrCat(scenario.id, " ", why));
+      }
+    }
     policy::LoadResult loaded = policy::LoadPolicyDirectories(files_.legal, files_.company);
     issues.Append(loaded.issues);
     if (!issues.ok() || scenarios_.empty()) {
@@ -115,8 +133,10 @@ class Demo {
       return kBadInput;
     }
     policy_ = loaded.policy;
+    if (const int code = ReadMethods(); code != kHolds) return code;
     absl::StatusOr<std::string> directory = MakeDirectory(files_.directory);
     if (!directory.ok()) return Fail(directory.status());
+    if (files_.directory.empty()) made_directory_ = *directory;
     WorldOptions options;
     options.directory = *directory;
     options.gateway_command = files_.gateway_command;
@@ -139,6 +159,30 @@ class Demo {
     return kHolds;
   }
 
+  // Entries number methods; the schema names them.
+  int ReadMethods() {
+    base::Issues issues;
+    wire::SchemaFiles files;
+    auto add = [&](const std::string& path, std::vector<wire::SchemaFile>& to) {
+      absl::StatusOr<std::string> content = base::ReadFile(path, 64 << 20);
+      if (content.ok()) {
+        to.push_back({path, *std::move(content)});
+      } else {
+        issues.Add(path, 0, content.status().message());
+      }
+    };
+    add(files_.descriptor_set, files.descriptor_sets);
+    add(files_.bindings, files.bindings);
+    std::shared_ptr<const wire::Schema> schema;
+    if (issues.ok()) schema = wire::Schema::Load(files, policy_->vocabulary(), &issues);
+    if (schema == nullptr) {
+      std::fputs(issues.ToString().c_str(), stderr);
+      return kBadInput;
+    }
+    for (const wire::MethodPlan& plan : schema->methods()) methods_.push_back(plan.method.path);
+    return kHolds;
+  }
+
   // True when it came out as expected.
   bool Play(const Scenario& scenario) {
     absl::StatusOr<CallOutcome> outcome = runner_->Call(scenario);
@@ -147,10 +191,11 @@ class Demo {
       return false;
     }
     absl::StatusOr<Recorded> recorded = absl::NotFoundError("no decision id");
-    if (!outcome->decision_id.empty()) recorded = runner_->FindRecorded(outcome->decision_id);
-    const audit::DecisionEntry* entry = recorded.ok() ? &recorded->decision() : nullptr;
+    if (!outcome->decision_id.empty())
+      recorded = runner_->FindRecorded(scenario, outcome->decision_id);
     Print(Line(scenario, *outcome, recorded));
-    const std::vector<std::string> differences = Differences(scenario, *outcome, entry, *policy_);
+    const std::vector<std::string> differences =
+        Differences(scenario, *outcome, recorded.ok() ? &*recorded : nullptr, *policy_);
     for (const std::string& difference : differences) Print("       DIFFERS  " + difference);
     if (recorded.ok()) {
       shown_.push_back({scenario.id, recorded->region, recorded->index, recorded->entry});
@@ -196,6 +241,7 @@ class Demo {
     Print("\nWhat the logs kept of them (nobody is named; people are keyed references):");
     control::EntryNames names;
     names.policy = policy_.get();
+    names.methods = methods_;
     for (const Shown& entry : shown_) {
       Print(absl::StrCat("  [", entry.scenario, "] ", entry.region, " ",
                          control::EntryLine(entry.index, entry.entry, names)));
@@ -292,7 +338,10 @@ class Demo {
 
   const DemoFiles& files_;
   std::vector<Scenario> scenarios_;
+  std::vector<std::string> left_out_;
+  std::vector<std::string> methods_;
   std::shared_ptr<const policy::Policy> policy_;
+  std::string made_directory_;  // below the temporary folder, and gone with the demo
   std::unique_ptr<World> world_;
   std::unique_ptr<ScenarioRunner> runner_;
   std::vector<Shown> shown_;

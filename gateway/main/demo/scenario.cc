@@ -75,10 +75,14 @@ Scenario ReadScenario(YamlMap map) {
   scenario.call = ReadCall(map.Map("call"));
   scenario.expect = ReadExpectation(map.Map("expect"));
   scenario.pre = map.OptionalText("pre", "");
-  // `facts` and `but` are for tests of Decide; of them only the origins are of use here.
+  // `facts` and `but` are for tests of Decide; of them only the place of the decision is of use
+  // here.
   scenario.has_facts = map.Has("facts");
   if (scenario.has_facts) {
     for (const base::YamlEntry& fact : map.OptionalEntries("facts")) {
+      if (fact.key == "direction") {
+        scenario.decided_on_request = fact.value.raw() == "request";
+      }
       if (fact.key == "origins") scenario.origins = fact.value.Texts(map.issues(), "origins");
     }
   }
@@ -93,6 +97,7 @@ std::vector<Scenario> ParseScenarios(absl::string_view text, absl::string_view f
   std::vector<Scenario> scenarios;
   base::YamlDocument document = base::YamlDocument::Parse(text, file, issues);
   YamlMap root(document.root(), issues, "the scenarios");
+  root.OptionalList("policies");  // changed policies: no calls
   std::set<std::string> seen;
   for (YamlNode node : root.List("scenarios")) {
     scenarios.push_back(ReadScenario(YamlMap(node, issues, "a scenario")));

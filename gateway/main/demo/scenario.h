@@ -55,7 +55,11 @@ struct Scenario {
   std::string pre;
   std::vector<std::string> origins;  // of facts
   bool has_facts = false;
+  bool decided_on_request = false;  // facts are those of the request, else of what comes back
   int line = 0;
+
+  // The region whose gateway decides: the one origin, else the one that is called.
+  const std::string& Home() const { return origins.size() == 1 ? origins[0] : call.gateway; }
 };
 
 std::vector<Scenario> ParseScenarios(absl::string_view text, absl::string_view file,

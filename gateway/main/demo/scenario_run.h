@@ -56,13 +56,13 @@ class ScenarioRunner {
   // A fresh token of the scenario's caller; "" for a service.
   virtual absl::StatusOr<std::string> TokenFor(const Scenario& scenario) = 0;
   // Waits for it: what was pre-decided is recorded after it was answered (S14).
-  virtual absl::StatusOr<Recorded> FindRecorded(const std::string& decision_id) = 0;
+  virtual absl::StatusOr<Recorded> FindRecorded(const Scenario& scenario,
+                                                const std::string& decision_id) = 0;
 };
 
 // What differs from what the scenario expects, one line each; empty: it holds.
 std::vector<std::string> Differences(const Scenario& scenario, const CallOutcome& outcome,
-                                     const audit::DecisionEntry* recorded,
-                                     const policy::Policy& policy);
+                                     const Recorded* recorded, const policy::Policy& policy);
 
 }  // namespace domicile::demo
 

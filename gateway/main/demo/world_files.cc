@@ -13,7 +13,7 @@ namespace domicile::demo {
 namespace {
 
 // Where Acme's people live, work and travel; a country outside joins with (ZZ, via).
-constexpr char kAsserted[] = "[US, IE, DE, FR, PL, GB, CN, SG, IN, ID]";
+constexpr char kAsserted[] = "[US, IE, DE, FR, PL, GB, CN, SG, IN, ID, PH]";
 constexpr char kRoles[] =
     "[support, engineer, auditor, fraud_analyst, legal_counsel, compliance_officer, "
     "privacy_officer]";
