@@ -75,8 +75,10 @@ std::string WhyAbsent(Language language) {
     case Language::kPython: {
       std::string python = FindProgram("python3");
       if (python.empty()) return "NOT RUN: there is no python3; install python3-grpcio";
-      auto code = RunToEnd({python, "-c", "import grpc.aio"}, "",
-                           NewDirectory("python") + "/import.log", absl::Minutes(1));
+      const std::string directory = NewDirectory("python");
+      auto code = RunToEnd({python, "-c", "import grpc.aio"}, "", directory + "/import.log",
+                           absl::Minutes(1));
+      fs::remove_all(directory);
       if (code.ok() && *code == 0) return "";
       return absl::StrCat("NOT RUN: ", python, " has no grpc module; install python3-grpcio");
     }

@@ -22,10 +22,10 @@ ListedDifferences BetweenLanguages() {
               "x-echo-initial-twice",     // Node's HTTP/2 joins equal names with a comma
               "grpc-status-details-bin",  // grpc++ gives it as the status, the others as trailers
           },
-      .text_of_cases = {// The texts of a client's own statuses are its library's.
-                        "deadline_unary", "deadline_open_stream", "cancel_server_stream_by_client",
-                        "cancel_bidi_by_client", "cancel_half_closed_bidi_by_client",
-                        "cancel_bidi_by_server", "server_goes_away"}};
+      .words_of_cases = {// The texts of a client's own statuses are its library's.
+                         "deadline_unary", "deadline_open_stream", "cancel_server_stream_by_client",
+                         "cancel_bidi_by_client", "cancel_half_closed_bidi_by_client",
+                         "cancel_bidi_by_server", "server_goes_away"}};
 }
 
 std::string Join(const std::vector<std::string>& lines) {

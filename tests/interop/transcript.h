@@ -25,8 +25,8 @@ absl::StatusOr<nlohmann::json> RunClient(const ClientRun& run, const nlohmann::j
 
 // What may differ between two runs, and why, one line each: `where: key`.
 struct ListedDifferences {
-  std::vector<std::string> metadata_keys;  // left out of `initial` and `trailing`
-  std::vector<std::string> text_of_cases;  // cases of which only the status code counts
+  std::vector<std::string> metadata_keys;   // left out of `initial` and `trailing`
+  std::vector<std::string> words_of_cases;  // their status text and details
 };
 
 // Every difference in plain words, none when equal.
