@@ -11,6 +11,7 @@
 namespace domicile::policy {
 namespace {
 
+using access::CategorySet;
 using access::Tri;
 using base::YamlMap;
 
@@ -28,6 +29,17 @@ Facts ReadFacts(YamlMap map) {
     if (map.Get(key).present()) facts[key] = {map.Get(key).raw()};
   }
   return facts;
+}
+
+// `only`: facts by name, each with all the values that may open something.
+Facts ReadOnly(YamlMap& map) {
+  Facts only;
+  if (!map.Has("only")) return only;
+  YamlMap values = map.Map("only");
+  for (const char* key : {"purpose", "action", "kind"}) {
+    if (values.Has(key)) only[key] = values.Texts(key);
+  }
+  return only;
 }
 
 Expectation ReadExpectation(YamlMap map) {
@@ -66,8 +78,13 @@ void ReadScenario(const base::YamlNode& node, base::Issues& issues, Scenarios& o
     Check other;
     other.name = absl::StrCat(id, ", but ", but.Text("change"));
     other.facts = check.facts;
-    for (const auto& [key, value] : ReadFacts(but.Map("facts"))) other.facts[key] = value;
-    other.expect = ReadExpectation(but.Map("expect"));
+    other.only = ReadOnly(but);
+    if (other.only.empty() || but.Has("facts")) {
+      for (const auto& [key, value] : ReadFacts(but.Map("facts"))) other.facts[key] = value;
+      other.expect = ReadExpectation(but.Map("expect"));
+    } else {
+      other.expect = check.expect;  // the same facts; what counts is that nothing else opens
+    }
     out.checks.push_back(std::move(other));
   }
 }
@@ -214,6 +231,56 @@ absl::string_view FieldText(const Policy& policy, const DecideFacts& facts,
   return Name(effect);
 }
 
+// Every value that the fact can have.
+std::vector<std::string> AllValues(const Policy& policy, const std::string& key) {
+  std::vector<std::string> values;
+  if (key == "purpose") {
+    const auto names = policy.vocabulary().purposes.names();
+    values.assign(names.begin(), names.end());
+    values.push_back("none");
+  } else if (key == "action") {
+    for (int a = static_cast<int>(access::Action::kRead);
+         a < static_cast<int>(access::Action::kNone); ++a)
+      values.emplace_back(Name(static_cast<access::Action>(a)));
+  } else {
+    for (int k = 1; k <= static_cast<int>(access::PrincipalKind::kPartner); ++k)
+      values.emplace_back(Name(static_cast<access::PrincipalKind>(k)));
+  }
+  return values;
+}
+
+// With a value that isn't among `only`, no field is open at any single jurisdiction: so no rule
+// is hidden behind a stricter one.
+void CheckOnly(const Policy& policy, const Check& check, std::vector<std::string>& differences) {
+  for (const auto& [key, open] : check.only) {
+    for (const std::string& value : AllValues(policy, key)) {
+      if (std::find(open.begin(), open.end(), value) != open.end()) continue;
+      Facts changed = check.facts;
+      changed[key] = {value};
+      std::string problem;
+      const auto facts = ToFacts(policy, changed, problem);
+      if (!facts) {
+        differences.push_back(problem);
+        continue;
+      }
+      const CategorySet fields =
+          facts->record.categories | CategorySet::Of(access::kCategoryExistence);
+      for (access::RegionIndex origin : facts->record.origins) {
+        for (access::Jurisdiction v : facts->call.jurisdictions) {
+          for (access::CategoryIndex c : fields) {
+            const access::Effect effect =
+                FieldEffect(policy, facts->call, facts->record, origin, v, c);
+            if (effect == access::Effect::kDeny) continue;
+            differences.push_back(absl::StrCat(
+                "with ", key, " ", value, " ", policy.vocabulary().categories.Name(c), " is ",
+                Name(effect), " from ", v.country.ToString(), " (", Name(v.via), ")"));
+          }
+        }
+      }
+    }
+  }
+}
+
 std::string PreText(const Policy& policy, const DecideFacts& facts) {
   access::CategorySet returnable = facts.record.categories;
   const PreDecision pre = PreDecide(policy, facts.call, returnable, {});
@@ -268,6 +335,7 @@ std::vector<std::string> Differences(const Policy& policy, const Check& check) {
     if (!found) differences.push_back(absl::StrCat("does not cite ", want));
   }
   if (check.pre) compare("pre", check.pre, PreText(policy, *facts));
+  CheckOnly(policy, check, differences);
   return differences;
 }
 

@@ -32,6 +32,7 @@ struct Check {
   Facts facts;
   Expectation expect;
   std::optional<std::string> pre;  // deny, escalate, goes_on
+  Facts only;                      // for these facts every other value denies every field
 };
 
 struct PolicyEdit {
