@@ -1,0 +1,162 @@
+// Everything that a peer's bytes reach before a call is opened, or an upstream's before an answer
+// is told: HTTP/2, header blocks, metadata grammar, message framing. First byte: bit 0 is the role
+// of the session that reads the rest.
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "gateway/base/check.h"
+#include "gateway/crypto/tls.h"
+#include "gateway/proxy/http2_session.h"
+#include "gateway/proxy/message_reader.h"
+#include "gateway/proxy/metadata.h"
+#include "gateway/proxy/request_check.h"
+#include "gateway/proxy/response_check.h"
+
+namespace domicile::proxy {
+namespace {
+
+class Stream final : public StreamUser {
+ public:
+  Stream(Http2Stream* stream, std::set<Stream*>& all) : stream_(stream), all_(all) {
+    all_.insert(this);
+  }
+  void set_stream(Http2Stream* stream) { stream_ = stream; }
+  MessageReader& reader() { return reader_; }
+
+  void OnHeaders(const HeaderBlock& headers, bool end) override {
+    MessageReader::Encoding encoding = MessageReader::Encoding::kIdentity;
+    if (CheckResponseHeaders(headers, &encoding) != ResponseProblem::kNone)
+      return stream_->Reset(Http2Error::kCancel);
+    reader_.set_encoding(encoding);
+    HeaderBlock copied;
+    CopyResponseMetadata(headers, MetadataPolicy::kListed, {"x-a"}, &copied);
+    if (end) OnEnd(headers);
+  }
+  void OnData(absl::string_view bytes) override {
+    reader_.Add(bytes);
+    std::string message;
+    size_t taken = 0;
+    while (reader_.Next(&message, &taken) == MessageReader::State::kMessage)
+      DOMICILE_CHECK(message.size() <= 4096);
+    DOMICILE_CHECK(reader_.held_bytes() <= 4 * 65536);
+    stream_->Consume(taken);
+  }
+  void OnEnd(const HeaderBlock& trailers) override {
+    UpstreamStatus status;
+    if (CheckTrailers(trailers, &status) == ResponseProblem::kNone) {
+      DOMICILE_CHECK(status.code >= 0 && status.code <= 16);
+      DOMICILE_CHECK(ValidAsciiValue(EncodeStatusMessage(DecodeStatusMessage(status.message))));
+    }
+    HeaderBlock copied;
+    CopyResponseMetadata(trailers, MetadataPolicy::kPeer, {}, &copied);
+    DOMICILE_CHECK(CheckMetadata(trailers) != MetadataProblem::kNone ||
+                   CheckMetadata(copied) == MetadataProblem::kNone);
+  }
+  void OnDrained() override {}
+  void OnClosed(Http2Error, bool) override {
+    all_.erase(this);
+    delete this;
+  }
+
+ private:
+  Http2Stream* stream_;
+  std::set<Stream*>& all_;
+  MessageReader reader_{4096};
+};
+
+class Session final : public SessionUser {
+ public:
+  explicit Session(EventLoop& loop) : loop_(loop) {}
+  void Start(int fd, Http2Role role) {
+    client_ = role == Http2Role::kClient;
+    Http2Session::Options options;
+    options.role = role;
+    session_ = std::make_unique<Http2Session>(loop_, Connection::Accepted(loop_, fd, nullptr),
+                                              options, *this);
+  }
+  void OnRequest(Http2Stream& stream, const HeaderBlock& headers, bool) override {
+    RequestHead head;
+    RequestProblem problem = CheckRequest(headers, headers.size() % 2 == 0, &head);
+    HeaderBlock answer;
+    answer.Add(":status", "200");
+    if (problem != RequestProblem::kNone) return stream.SendHeaders(answer, /*end=*/true);
+    HeaderBlock copied;
+    CopyRequestMetadata(headers, headers.size() % 3 == 0, &copied);
+    DOMICILE_CHECK(CheckMetadata(copied) == MetadataProblem::kNone);
+    if (head.timeout.has_value()) DOMICILE_CHECK(ParseTimeout(FormatTimeout(*head.timeout)));
+    auto* user = new Stream(&stream, streams_);  // deletes itself when closed
+    user->reader().set_encoding(head.gzip ? MessageReader::Encoding::kGzip
+                                          : MessageReader::Encoding::kIdentity);
+    stream.Attach(user);
+    stream.SendHeaders(answer, /*end=*/false);
+    stream.SendData(std::string(100, 'x'));
+    answer.Clear();
+    answer.Add("grpc-status", "0");
+    stream.SendTrailers(answer);
+  }
+  void OnOversizedRequest(Http2Stream& stream) override { stream.Reset(Http2Error::kCancel); }
+  void OnReady() override {
+    HeaderBlock request;
+    for (const char* name : {":method", ":scheme", ":path", ":authority"})
+      request.Add(name, name[1] == 'p' ? "/" : "http");
+    for (int i = 0; i < 4 && client_ && session_->accepts_streams(); ++i) {
+      auto* user = new Stream(nullptr, streams_);
+      user->set_stream(session_->Open(request, /*end_stream=*/i % 2 == 0, user));
+    }
+  }
+  void OnGoaway() override {}
+  void OnStreamClosed() override {}
+  void OnSessionClosed(const absl::Status&) override { loop_.Stop(); }
+  size_t open() const { return streams_.size(); }
+
+ private:
+  EventLoop& loop_;
+  bool client_ = false;
+  std::set<Stream*> streams_;
+  std::unique_ptr<Http2Session> session_;
+};
+
+void Run(bool client, const std::string& bytes) {
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0) return;
+  auto loop = EventLoop::Create();
+  DOMICILE_CHECK(loop.ok());
+  {
+    Session session(**loop);
+    session.Start(fds[0], client ? Http2Role::kClient : Http2Role::kServer);
+    size_t sent = 0;
+    EventLoop::Timer feed(**loop, [&] {
+      char rest[65536];
+      while (recv(fds[1], rest, sizeof rest, MSG_DONTWAIT) > 0) {
+      }
+      ssize_t now = send(fds[1], bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      if (now > 0) sent += static_cast<size_t>(now);
+      if (sent == bytes.size() || now < 0) shutdown(fds[1], SHUT_WR);
+      if (sent < bytes.size() && now >= 0) feed.Arm(absl::ZeroDuration());
+    });
+    feed.Arm(absl::ZeroDuration());
+    EventLoop::Timer give_up(**loop, [&] { (*loop)->Stop(); });
+    give_up.Arm(absl::Seconds(3));
+    (*loop)->Run();
+    DOMICILE_CHECK(session.open() == 0);  // every stream heard of its end
+  }
+  close(fds[1]);
+}
+
+}  // namespace
+}  // namespace domicile::proxy
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < 1 || size > 200'000) return 0;
+  bool client = (data[0] & 1) != 0;
+  std::string bytes = client ? "" : "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  bytes.append(reinterpret_cast<const char*>(data) + 1, size - 1);
+  domicile::proxy::Run(client, bytes);
+  return 0;
+}
