@@ -92,9 +92,10 @@ class SqliteDirectory::Impl {
     absl::Notification finished;
     absl::Status result;
     Command wrapped = [&]() -> absl::Status {
-      result = InTransaction([&] { return command(*table_); });
-      finished.Notify();
-      return result;
+      absl::Status done = InTransaction([&] { return command(*table_); });
+      result = done;
+      finished.Notify();  // from here on the waiter's frame may be gone
+      return done;
     };
     {
       absl::MutexLock lock(&mutex_);
@@ -112,9 +113,10 @@ class SqliteDirectory::Impl {
     {
       absl::MutexLock lock(&mutex_);
       commands_.push_back([&] {
-        result = database_->Execute("PRAGMA wal_checkpoint(TRUNCATE)");
-        finished.Notify();
-        return result;
+        absl::Status done = database_->Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+        result = done;
+        finished.Notify();  // from here on the waiter's frame may be gone
+        return done;
       });
       work_.Signal();
     }
