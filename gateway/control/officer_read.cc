@@ -113,7 +113,8 @@ absl::StatusOr<OfficerAnswer> DecideOfficerRead(const OfficerRead& read) {
   body.SetRecord(record);
   body.SetAnswer(decision);
   body.shown_reason = answer.allowed() ? answer.reason : access::ShownFor(answer.reason).reason;
-  body.strength = audit::Strength::kDurable;
+  // An officer may sit in another region: as strong as what crosses a border.
+  body.strength = audit::Strength::kIntegrated;
   body.records = 1;
   body.records_withheld = answer.allowed() ? 0 : 1;
   body.ended_call = !answer.allowed();

@@ -51,7 +51,7 @@ struct OfficerRead {
 struct OfficerAnswer {
   access::Effect effect = access::Effect::kDeny;
   access::Reason reason = access::Reason::kUndecidable;
-  // Encoded; must be durable before anything is shown, also of a denial.
+  // Encoded; a signed head must cover it before anything is shown, also of a denial.
   std::string entry;
   bool allowed() const { return effect == access::Effect::kAllow; }
 };

@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -29,17 +30,22 @@ std::optional<std::string> OneValue(const grpc::ServerContext& context, const ch
 // signed it is ours to check.
 std::optional<identity::CertificateFacts> CertificateOf(const ControlPorts& ports,
                                                         const grpc::ServerContext& context) {
-  const std::vector<grpc::string_ref> chain =
-      context.auth_context()->FindPropertyValues("x509_pem_cert_chain");
-  const std::vector<grpc::string_ref> leaf =
-      context.auth_context()->FindPropertyValues("x509_pem_cert");
-  const std::vector<grpc::string_ref>& pem = chain.empty() ? leaf : chain;
-  if (pem.size() != 1) return std::nullopt;
-  absl::StatusOr<std::vector<crypto::Certificate>> certificates =
-      crypto::ParseCertificatesPem(View(pem[0]));
-  if (!certificates.ok()) return std::nullopt;
+  // On a server the chain comes without its leaf, which is a property of its own.
   std::vector<std::string> der;
-  for (const crypto::Certificate& certificate : *certificates) der.push_back(certificate.der);
+  for (const char* property : {"x509_pem_cert", "x509_pem_cert_chain"}) {
+    const std::vector<grpc::string_ref> values =
+        context.auth_context()->FindPropertyValues(property);
+    if (values.size() > 1 || (values.empty() && der.empty())) return std::nullopt;
+    if (values.empty()) continue;
+    absl::StatusOr<std::vector<crypto::Certificate>> certificates =
+        crypto::ParseCertificatesPem(View(values[0]));
+    if (!certificates.ok()) return std::nullopt;
+    for (const crypto::Certificate& certificate : *certificates) {
+      if (std::find(der.begin(), der.end(), certificate.der) == der.end()) {
+        der.push_back(certificate.der);
+      }
+    }
+  }
   absl::StatusOr<crypto::PeerIdentity> peer =
       ports.trust_domains->VerifyPeer(der, crypto::PeerRole::kClient, ports.clock->Now());
   if (!peer.ok()) return std::nullopt;

@@ -167,7 +167,8 @@ TEST(GatewayConfig, PlaintextToAnUpstreamStaysOnThisMachine) {
   EXPECT_TRUE(Rejects(With("dns:localhost:50051", "127.evil.example:50051"),
                       "would leave this machine", 0));
   bool warned = false;
-  for (const base::Issue& issue : Parse(kGood).issues.list()) {
+  const ConfigResult good = Parse(kGood);
+  for (const base::Issue& issue : good.issues.list()) {
     warned = warned || absl::StrContains(issue.message, "plaintext to an upstream");
   }
   EXPECT_TRUE(warned);

@@ -1,0 +1,250 @@
+// Commands on a running gateway: real processes, mutual TLS, decisions in its log.
+#include <gtest/gtest.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "gateway/main/demo/people.h"
+#include "gateway/main/demo/world.h"
+#include "nlohmann/json.hpp"
+#include "tests/cli/run.h"
+#include "tests/support/status_matchers.h"
+
+namespace domicile::cli {
+namespace {
+
+const std::string kSource = DOMICILE_SOURCE_DIR;
+
+demo::StaffMember Member(const std::string& id, const std::string& role,
+                         const std::string& country) {
+  demo::StaffMember member;
+  member.id = id;
+  member.issuer_region = "us";
+  member.employer = "acme-us";
+  member.residence = country;
+  member.roles = {role};
+  member.us_person = country == "US";
+  return member;
+}
+
+class Remote : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new support::TempDir();
+    demo::WorldOptions options;
+    options.directory = folder_->path();
+    options.gateway_command = {DOMICILE_PROGRAM, "gateway"};
+    options.service_program = DOMICILE_SERVICE;
+    options.legal_directory = kSource + "/regions";
+    options.company_directory = kSource + "/tests/sample/policy";
+    options.descriptor_set = DOMICILE_DESCRIPTORS;
+    options.bindings = kSource + "/tests/sample/acme.bindings.yaml";
+    options.regions = {"us", "eu"};
+    options.people = 10;
+    options.staff = {Member("s-engineer", "engineer", "US"), Member("s-auditor", "auditor", "US"),
+                     Member("s-away", "engineer", "CN"), Member("s-support", "support", "US")};
+    options.tickets = {{"T-audit", "audit", {"s-auditor"}, {demo::kUsCustomer}}};
+    auto world = demo::World::Create(std::move(options));
+    ASSERT_OK(world.status());
+    world_ = world->release();
+    ASSERT_OK(world_->Start());
+  }
+  static void TearDownTestSuite() {
+    delete world_;
+    delete folder_;
+    world_ = nullptr;
+    folder_ = nullptr;
+  }
+  void SetUp() override { ASSERT_NE(world_, nullptr); }
+
+  // The command as this member of staff, from a registered workload.
+  static Said As(const std::string& who, std::vector<std::string> words,
+                 const std::string& spiffe = "spiffe://us.acme.example/svc/console") {
+    support::TempDir own;
+    const auto credentials = world_->CredentialsFor("us", spiffe).value();
+    std::string token;
+    for (const demo::StaffMember& member : world_->options().staff) {
+      if (member.id == who) token = world_->StaffToken(member).value();
+    }
+    auto secret = [&](const std::string& name, const std::string& text) {
+      const std::string path = own.Write(name, text);
+      std::filesystem::permissions(
+          path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+      return path;
+    };
+    for (const std::string& word :
+         {std::string("--gateway"), world_->control_address("us"), std::string("--certificate"),
+          secret("client.pem", credentials.certificate_chain), std::string("--key"),
+          secret("client.key", credentials.private_key), std::string("--roots"),
+          secret("roots.pem", credentials.roots), std::string("--token-file"),
+          secret("token", token)}) {
+      words.push_back(word);
+    }
+    return RunDomicile(words);
+  }
+  static std::string Customer() { return std::string("acme.user:") + demo::kUsCustomer; }
+  static std::string DecisionOf(const Said& said) {
+    const size_t at = said.err.find("decision ");
+    return at == std::string::npos ? "" : said.err.substr(at + 9, 32);
+  }
+
+  static support::TempDir* folder_;
+  static demo::World* world_;
+};
+support::TempDir* Remote::folder_ = nullptr;
+demo::World* Remote::world_ = nullptr;
+
+TEST_F(Remote, AGatewaySaysWhatItServes) {
+  const Said said = As("s-engineer", {"version", "--output", "json"});
+  ASSERT_EQ(said.code, 0) << said.err;
+  const auto row = nlohmann::json::parse(said.out)[0];
+  EXPECT_EQ(row["gateway"], "us-1");
+  EXPECT_EQ(row["region"], "us");
+  EXPECT_EQ(row["development"], "true");
+}
+
+TEST_F(Remote, ALookAtAPersonIsADecisionAndIsInTheLog) {
+  const Said said = As(
+      "s-engineer", {"subject", "show", Customer(), "--purpose", "incident", "--output", "json"});
+  ASSERT_EQ(said.code, 0) << said.err;
+  EXPECT_EQ(nlohmann::json::parse(said.out)[0]["home"], "us");
+  const std::string decision = DecisionOf(said);
+  const Said log = As("s-auditor", {"log", "tail"});
+  ASSERT_EQ(log.code, 0) << log.err;
+  bool found = false;
+  for (absl::string_view line : absl::StrSplit(log.out, '\n', absl::SkipEmpty())) {
+    const auto entry = nlohmann::json::parse(line);
+    if (entry["kind"] != "decision" || entry["decision_id"] != decision) continue;
+    found = true;
+    EXPECT_EQ(entry["effect"], "allow");
+    EXPECT_EQ(entry["purpose"], "incident");
+    EXPECT_EQ(entry["origins"], nlohmann::json({"us"}));
+    EXPECT_EQ(entry["subjects"].size(), 1u);
+  }
+  EXPECT_TRUE(found);
+  EXPECT_FALSE(absl::StrContains(log.out, demo::kUsCustomer));  // P7: nobody is named
+  EXPECT_FALSE(absl::StrContains(log.out, "s-engineer"));
+}
+
+TEST_F(Remote, WithoutAPurposeAPersonIsNotShown) {
+  const Said said = As("s-engineer", {"subject", "show", Customer()});
+  EXPECT_EQ(said.code, 4);
+  EXPECT_EQ(said.out, "");
+}
+
+TEST_F(Remote, ARoleOpensTheCommandAndThePolicyStillDecides) {
+  const Said said =
+      As("s-away", {"subject", "show", Customer(), "--purpose", "incident"});  // from China
+  EXPECT_EQ(said.code, 4);
+  EXPECT_EQ(said.out, "");
+}
+
+TEST_F(Remote, WithoutTheRoleNothingOpens) {
+  EXPECT_EQ(As("s-support", {"subject", "show", Customer(), "--purpose", "support"}).code, 4);
+  EXPECT_EQ(As("s-engineer", {"log", "tail"}).code, 4);
+  EXPECT_EQ(As("s-auditor", {"subject", "set-home", Customer(), "eu"}).code, 4);
+}
+
+TEST_F(Remote, WithoutATokenOrWorkloadNothingOpens) {
+  EXPECT_EQ(As("nobody", {"version"}).code, 4);
+  EXPECT_EQ(As("s-engineer", {"version"}, "spiffe://us.acme.example/unregistered").code, 4);
+}
+
+TEST_F(Remote, AnswersAreTheSameForWhoMayNotKnow) {
+  const Said exists = As("s-away", {"subject", "show", Customer(), "--purpose", "incident"});
+  const Said nobody =
+      As("s-away", {"subject", "show", "acme.user:u-nobody", "--purpose", "incident"});
+  EXPECT_EQ(exists.code, nobody.code);
+  EXPECT_EQ(exists.out, nobody.out);
+  // But for the decision's id, which is new each time.
+  EXPECT_EQ(absl::StrReplaceAll(exists.err, {{DecisionOf(exists), ""}}),
+            absl::StrReplaceAll(nobody.err, {{DecisionOf(nobody), ""}}));
+}
+
+TEST_F(Remote, HomesAreImportedAddedAndShown) {
+  support::TempDir files;
+  const std::string csv = files.Write(
+      "homes.csv",
+      "namespace,id,home,since,aliases\nacme.user,u-imported,us,2020-01-01T00:00:00Z,\n");
+  const Said imported = As("s-engineer", {"subject", "import", csv, "--output", "json"});
+  ASSERT_EQ(imported.code, 0) << imported.err;
+  EXPECT_EQ(nlohmann::json::parse(imported.out)[0]["added"], "1");
+  const Said again = As("s-engineer", {"subject", "import", csv, "--output", "json"});
+  EXPECT_EQ(nlohmann::json::parse(again.out)[0]["unchanged"], "1");
+  const Said moved = As(
+      "s-engineer", {"subject", "set-home", "acme.user:u-imported", "eu", "--since", "2024-05-01"});
+  EXPECT_EQ(moved.code, 0) << moved.err;
+  const Said bad =
+      As("s-engineer", {"subject", "import", files.Write("bad.csv", "id,home\nx,y\n")});
+  EXPECT_EQ(bad.code, 2) << bad.err;
+  EXPECT_EQ(As("s-engineer", {"subject", "set-home", "acme.user:u-imported", "atlantis"}).code, 2);
+  EXPECT_EQ(As("s-engineer", {"subject", "show", "u-imported"}).code, 2);
+}
+
+TEST_F(Remote, WhySaysTheRecordedReasonToWhoMayKnow) {
+  const Said denied = As("s-engineer", {"subject", "show", Customer(), "--purpose", "incident"});
+  const std::string decision = DecisionOf(denied);
+  ASSERT_EQ(decision.size(), 32u) << denied.err;
+  const Said why = As("s-auditor", {"why", decision, "--purpose", "audit", "--ticket", "T-audit"});
+  ASSERT_EQ(why.code, 0) << why.err;
+  EXPECT_TRUE(absl::StrContains(why.out, "RULE")) << why.out;
+  EXPECT_TRUE(absl::StrContains(why.out, "us.engineer")) << why.out;
+  EXPECT_EQ(As("s-auditor", {"why", decision}).code, 4);  // watchers are watched
+  const Said unknown =
+      As("s-auditor", {"why", std::string(32, '0'), "--purpose", "audit", "--ticket", "T-audit"});
+  EXPECT_EQ(unknown.code, 1);
+}
+
+TEST_F(Remote, AnUnreachableGatewayHasItsOwnExitCode) {
+  support::TempDir files;
+  const std::string pem = files.Write(
+      "x.pem", world_->CredentialsFor("us", "spiffe://us.acme.example/svc/x").value().roots);
+  const std::string key = files.Write("x.key", "x");
+  std::filesystem::permissions(key, std::filesystem::perms::owner_read);
+  EXPECT_EQ(RunDomicile({"version", "--gateway", "127.0.0.1:1", "--certificate", pem, "--key", key,
+                         "--roots", pem, "--token-file", key})
+                .code,
+            3);
+}
+
+TEST_F(Remote, ConfigCheckPassesWhatRunsAndNamesWhatDoesNot) {
+  const std::string config = world_->path("us/gateway.yaml");
+  const Said good = RunDomicile({"config", "check", config});
+  EXPECT_EQ(good.code, 0) << good.err;
+  const std::string broken = world_->path("us/broken.yaml");
+  std::ofstream(broken) << absl::StrReplaceAll(Slurp(config), {{"holds: [us]", "holds: [atlantis]"},
+                                                               {"keys/tag", "keys/log"},
+                                                               {"staff.csv", "nowhere.csv"}});
+  const Said bad = RunDomicile({"config", "check", broken});
+  EXPECT_EQ(bad.code, 2);
+  const Said run = RunDomicile({"gateway", "--config", broken});
+  EXPECT_EQ(run.code, 2);
+  EXPECT_TRUE(absl::StrContains(bad.err, "broken.yaml")) << bad.err;
+  std::ofstream(broken) << absl::StrReplaceAll(
+      Slurp(config), {{"holds: [us]", "holds: [atlantis]"}, {"staff.csv", "nowhere.csv"}});
+  const Said all = RunDomicile({"gateway", "--config", broken});
+  EXPECT_EQ(all.code, 2);
+  EXPECT_TRUE(absl::StrContains(all.err, "atlantis")) << all.err;
+  EXPECT_TRUE(absl::StrContains(all.err, "nowhere.csv")) << all.err;
+}
+
+TEST_F(Remote, IdentityExplainShowsEachJurisdictionWithItsSource) {
+  support::TempDir own;
+  const std::string token = world_->StaffToken(world_->options().staff[2]).value();
+  const Said said = RunDomicile({"identity", "explain", token, "--config",
+                                 world_->path("us/gateway.yaml"), "--output", "json"});
+  ASSERT_EQ(said.code, 0) << said.err;
+  bool residence = false;
+  for (const auto& row : nlohmann::json::parse(said.out)) {
+    residence = residence ||
+                (row["country"] == "CN" && row["via"] == "residence" && row["source"] == "staff");
+  }
+  EXPECT_TRUE(residence) << said.out;
+  EXPECT_EQ(
+      RunDomicile({"identity", "explain", token + "x", "--config", world_->path("us/gateway.yaml")})
+          .code,
+      2);
+}
+
+}  // namespace
+}  // namespace domicile::cli
