@@ -269,7 +269,7 @@ TEST(SpiffeId, HasOneSpelling) {
 TEST(ServerRoots, ProveAServerByItsName) {
   auto ca = Authority("root");
   LeafOptions options;
-  options.dns_names = {"profiles.us.svc", "*.pool.us.svc"};
+  options.dns_names = {"profiles.us.svc", "*.pool.us.svc", "part*.us.svc"};
   options.ip_addresses = {"127.0.0.1", "::1"};
   options.not_before = kNow - absl::Hours(1);
   options.not_after = kNow + absl::Hours(1);
@@ -281,7 +281,7 @@ TEST(ServerRoots, ProveAServerByItsName) {
     EXPECT_OK(roots->VerifyServer(chain, name, kNow)) << name;
   }
   for (const char* name : {"profiles.eu.svc", "us.svc", "pool.us.svc", "a.b.pool.us.svc",
-                           "127.0.0.2", "::2", "evil-profiles.us.svc"}) {
+                           "127.0.0.2", "::2", "evil-profiles.us.svc", "partial.us.svc"}) {
     EXPECT_STATUS(StatusCode::kUnauthenticated,
                   "certificate chain: ", roots->VerifyServer(chain, name, kNow))
         << name;

@@ -154,6 +154,16 @@ TEST_F(CandidateOriginsTest, AnOldRecordStaysWhereItWasMadeAndTheRulesOfBothAppl
   ExpectCandidates({"eu", "us"});
 }
 
+TEST_F(CandidateOriginsTest, ATagThatContradictsTheHomeOfItsDayAddsThatHome) {
+  // Stamped as the EU's on a day when its person was at home in Singapore.
+  Person({{At("sg")}, {At("eu"), kMoved}});
+  Tag(TagCheck::kVerified, "eu", {"eu"}, kMoved - absl::Hours(1));
+  facts_.holds = Set({"eu", "sg"});
+  ExpectCandidates({"eu", "sg"});
+  tag_.tag.created_at = kMoved;
+  ExpectCandidates({"eu"});
+}
+
 TEST_F(CandidateOriginsTest, ANewRecordOfSomebodyWhoMovedHasTheNewHomeAlone) {
   facts_.own = At("us");
   facts_.holds = Set({"us"});
