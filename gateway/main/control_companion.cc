@@ -36,7 +36,7 @@ absl::Status ReadLog(const Gateway& gateway,
       return more;
     }));
     if (!more || !wait || stop()) return absl::OkStatus();
-    absl::SleepFor(kFollowInterval);
+    absl::SleepFor(kFollowInterval);  // no event: the writer may be another process
   }
 }
 
