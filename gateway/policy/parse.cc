@@ -192,6 +192,11 @@ std::string MaskText(const Mask& mask) {
 
 void ParsePolicyFile(const PolicyFile& file, Definition& definition, base::Issues& issues) {
   const base::YamlDocument document = base::YamlDocument::Parse(file.text, file.name, issues);
+  if (!document.root().present()) {
+    // Also after a syntax error, which has told more; an empty file has no line to point at.
+    issues.Add(file.name, 0, "nothing to read in this file; fill it or take it out");
+    return;
+  }
   YamlMap root(document.root(), issues, "a policy file");
   const absl::string_view name =
       absl::string_view(file.name).substr(file.name.find_last_of('/') + 1);

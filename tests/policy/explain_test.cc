@@ -70,6 +70,29 @@ TEST_F(ExplainTest, NothingMilderIsLeftToSayOfAnAllow) {
   EXPECT_EQ(Of("sg-support").sentence, "allow: rule sg.support.ticket");
 }
 
+TEST_F(ExplainTest, SaysThatARecordHasNoOriginOrTwo) {
+  EXPECT_EQ(Of("42").sentence, "deny: it has no origin");
+  const std::string changes = absl::StrJoin(Of("26").changes, "\n");
+  EXPECT_TRUE(absl::StrContains(changes, "escalate if us were no origin")) << changes;
+}
+
+TEST_F(ExplainTest, TheDataSubjectsOwnPlaceIsNoReason) {
+  const Explanation e = Of("41");
+  EXPECT_EQ(e.sentence, "allow: rule eu.user.self");
+  EXPECT_EQ(e.fields[1], "content: allow") << "Bali isn't asked";
+}
+
+TEST_F(ExplainTest, NamesTheGrantThatDecided) {
+  access::RecordDecision decision;
+  decision.effect = access::Effect::kAllow;
+  decision.reason = access::Reason::kGrant;
+  decision.grant = 17;
+  EXPECT_EQ(Explain(*policy_, {}, {}, decision).sentence, "allow: a grant, exception 17");
+  decision.reason = access::Reason::kAuditUnavailable;
+  decision.effect = access::Effect::kDeny;
+  EXPECT_EQ(Explain(*policy_, {}, {}, decision).sentence, "deny: AUDIT_UNAVAILABLE");
+}
+
 TEST_F(ExplainTest, EveryShippedRuleReadsAsOneLine) {
   for (const Rule& rule : policy_->rules()) {
     const std::string text = DescribeRule(*policy_, rule);
