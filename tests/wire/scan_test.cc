@@ -500,5 +500,64 @@ TEST(Scan, LimitsOfRecordsSubjectsAndSpansHold) {
   EXPECT_EQ(Person(spans).problem(), Reason::kMessageTooLarge);
 }
 
+// Scans a message of a schema made for one test, whose service takes and gives `a.v1.R`.
+Scanned ScanOwn(const std::string& proto, const std::string& bytes,
+                const std::string& bindings = "") {
+  const auto schema = LoadOrDie(
+      CompileProtos({{"a.proto", absl::StrCat("syntax = 'proto3'; package a.v1;"
+                                              "import 'domicile/v1/annotations.proto';"
+                                              "import 'google/protobuf/wrappers.proto';"
+                                              "service A { rpc Get(R) returns (R) {"
+                                              " option (domicile.v1.method) = {action: READ}; } }",
+                                              proto)}}),
+      bindings);
+  Scanned result;
+  result.bytes = bytes;
+  Scanner scanner;
+  scanner.Scan(*schema->FindMessage("a.v1.R"), Direction::kResponse, result.bytes, &result.findings,
+               &result.spans);
+  for (access::RecordFinding& record : result.findings.records) record.message_name = "";
+  result.spans = Spans();  // they point into the schema, which goes
+  return result;
+}
+
+TEST(Scan, APartBelongsToTheRecordAroundIt) {
+  const std::string proto =
+      "message R { Ref owner = 1; string email = 2 [(domicile.v1.field).category = 'contact']; }"
+      "message Ref { option (domicile.v1.record) = {kind: PART}; string id = 1"
+      " [(domicile.v1.field) = {role: DATA_SUBJECT_ID, namespace: 'a'}]; }";
+  const Scanned scanned = ScanOwn(proto, Bytes().Message(1, Bytes().Text(1, "u")).Text(2, "a@b"));
+  ASSERT_EQ(scanned.findings.records.size(), 1u);
+  EXPECT_EQ(scanned.findings.records[0].categories, Set({"contact"}));
+  EXPECT_EQ(scanned.findings.records[0].subjects.size(), 1u);
+  EXPECT_EQ(scanned.Ids(), Ids{"a/u"});
+}
+
+TEST(Scan, ARoleOnAWrapperCountsForTheValueInside) {
+  const std::string proto =
+      "message R { google.protobuf.StringValue id = 1"
+      " [(domicile.v1.field) = {role: DATA_SUBJECT_ID, namespace: 'a'}]; }";
+  EXPECT_EQ(ScanOwn(proto, Bytes().Message(1, Bytes().Text(1, "u"))).Ids(), Ids{"a/u"});
+}
+
+TEST(Scan, ABindingPathNamesDataSubjectsInKeysOfAMap) {
+  const Scanned scanned =
+      ScanOwn("message R { map<string, D> by_id = 1; } message D { string x = 1; }",
+              Bytes()
+                  .Message(1, Bytes().Text(1, "u1").Message(2, Bytes().Text(1, "x")))
+                  .Message(1, Bytes().Text(1, "u2")),
+              "messages: {a.v1.R: {data_subject: {by_id.key: a.user}, "
+              "categories: {by_id.value.x: profile}}}");
+  ASSERT_EQ(scanned.problem(), Reason::kRule);
+  EXPECT_EQ(scanned.Ids(), (Ids{"a.user/u1", "a.user/u2"}));
+  EXPECT_EQ(scanned.findings.records[0].categories, Set({"profile"}));
+}
+
+TEST(Scan, BytesAreNamedInHex) {
+  const std::string proto =
+      "message R { bytes id = 1 [(domicile.v1.field) = {role: DATA_SUBJECT_ID, namespace: 'a'}]; }";
+  EXPECT_EQ(ScanOwn(proto, Bytes().Text(1, "\x0f\xa0")).Ids(), Ids{"a/0fa0"});
+}
+
 }  // namespace
 }  // namespace domicile::wire

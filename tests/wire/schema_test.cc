@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <map>
+#include <sstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -404,6 +407,44 @@ TEST(Schema, SaysWhichFieldsAMaskEmpties) {
   EXPECT_TRUE(issues.ok());
   EXPECT_TRUE(absl::StrContains(issues.ToString(), "every.v1.Scalars.f_double: the mask of"));
   EXPECT_FALSE(absl::StrContains(issues.ToString(), "every.v1.Scalars.f_string: the mask of"));
+}
+
+std::string ReadSample(const std::string& name) {
+  std::ifstream in(std::string(DOMICILE_SOURCE_DIR) + "/tests/sample/" + name);
+  std::stringstream text;
+  text << in.rdbuf();
+  EXPECT_TRUE(in.good()) << name;
+  return text.str();
+}
+
+TEST(Schema, TheSampleCompanysLabelsLoad) {
+  access::Vocabulary vocabulary = TestVocabulary();
+  vocabulary.categories = *access::NameList<access::CategoryIndex>::Create(
+      {"behaviour", "contact", "content", "device_identifier", "financial", "network_identifier",
+       "precise_geolocation", "profile"},
+      {"none", "existence", "unclassified"});
+  SchemaFiles files;
+  std::map<std::string, std::string> protos;
+  for (const char* name : {"acme/profiles/v1/profiles.proto", "acme/interop/v1/interop.proto",
+                           "acme/orders/v1/orders.proto"}) {
+    protos[name] = ReadSample(std::string("proto/") + name);
+  }
+  files.descriptor_sets.push_back({"acme.binpb", CompileProtos(protos)});
+  files.bindings.push_back({"acme.bindings.yaml", ReadSample("acme.bindings.yaml")});
+  base::Issues issues;
+  const auto schema = Schema::Load(files, vocabulary, &issues);
+  ASSERT_NE(schema, nullptr) << issues.ToString();
+  EXPECT_EQ(issues.ToString(), "");
+  EXPECT_EQ(schema->FindMethod("/acme.orders.v1.Orders/Reprice")->method.action,
+            access::Action::kUnlabelled);
+  // Nothing that a labelled method can give is left without a label.
+  for (const MethodPlan& method : schema->methods()) {
+    if (method.method.action == access::Action::kUnlabelled) continue;
+    EXPECT_FALSE(method.method.request_categories.Has(access::kCategoryUnclassified))
+        << method.method.path;
+    EXPECT_FALSE(method.method.response_categories.Has(access::kCategoryUnclassified))
+        << method.method.path;
+  }
 }
 
 }  // namespace
