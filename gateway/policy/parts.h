@@ -1,4 +1,7 @@
 // parts.h — what a Policy is made of. Internal to policy/.
+//
+// Plain values, filled by compile.cc and never changed after; no errors of its own.
+// Source: policy-semantics S1, S6, S17.
 #ifndef DOMICILE_GATEWAY_POLICY_PARTS_H_
 #define DOMICILE_GATEWAY_POLICY_PARTS_H_
 

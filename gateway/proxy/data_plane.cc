@@ -242,6 +242,7 @@ void DataPlane::Impl::Drain() {
   });
   auto wait = [this](absl::Duration limit) {
     absl::Time until = absl::Now() + limit;
+    // The loops' counters wake nobody.
     while (counters().connections_open > 0 && absl::Now() < until) absl::SleepFor(kDrainPoll);
   };
   wait(options_.drain_grace);
