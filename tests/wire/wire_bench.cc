@@ -3,10 +3,10 @@
 // Prints the median of the runs and their range; a run is 20,000 messages.
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/wire/edit.h"
 #include "gateway/wire/scan.h"
@@ -98,5 +98,10 @@ int Run(int runs) {
 }  // namespace domicile::wire
 
 int main(int argc, char** argv) {
-  return domicile::wire::Run(argc > 1 ? std::max(1, std::atoi(argv[1])) : 7);
+  int runs = 7;
+  if (argc > 1 && (!absl::SimpleAtoi(argv[1], &runs) || runs < 1)) {
+    std::fprintf(stderr, "usage: wire_bench [runs]\n");
+    return 64;
+  }
+  return domicile::wire::Run(runs);
 }
