@@ -1,9 +1,12 @@
 // Commands on a running gateway: real processes, mutual TLS, decisions in its log.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "gateway/main/demo/people.h"
 #include "gateway/main/demo/world.h"
 #include "nlohmann/json.hpp"
@@ -36,7 +39,9 @@ class Remote : public testing::Test {
     options.gateway_command = {DOMICILE_PROGRAM, "gateway"};
     options.service_program = DOMICILE_SERVICE;
     options.legal_directory = kSource + "/regions";
-    options.company_directory = kSource + "/tests/sample/policy";
+    std::filesystem::copy(kSource + "/tests/sample/policy", folder_->Path("company"),
+                          std::filesystem::copy_options::recursive);
+    options.company_directory = folder_->Path("company");
     options.descriptor_set = DOMICILE_DESCRIPTORS;
     options.bindings = kSource + "/tests/sample/acme.bindings.yaml";
     options.regions = {"us", "eu"};
@@ -87,6 +92,16 @@ class Remote : public testing::Test {
     const size_t at = said.err.find("decision ");
     return at == std::string::npos ? "" : said.err.substr(at + 9, 32);
   }
+
+  // Asks again until it comes out so; gateways look at their files twice a second.
+  static bool Becomes(const std::function<bool()>& so) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(30);
+    while (absl::Now() < deadline) {
+      if (so()) return true;
+    }
+    return false;
+  }
+  static std::string GatewayLog() { return Slurp(world_->path("us/gateway.log")); }
 
   static support::TempDir* folder_;
   static demo::World* world_;
@@ -226,6 +241,44 @@ TEST_F(Remote, ConfigCheckPassesWhatRunsAndNamesWhatDoesNot) {
   EXPECT_EQ(all.code, 2);
   EXPECT_TRUE(absl::StrContains(all.err, "atlantis")) << all.err;
   EXPECT_TRUE(absl::StrContains(all.err, "nowhere.csv")) << all.err;
+}
+
+TEST_F(Remote, WhoLosesARoleLosesItWithoutARestart) {
+  auto engineer = [] { return As("s-engineer", {"version"}).code; };
+  EXPECT_EQ(engineer(), 0);
+  std::vector<demo::StaffMember> staff = world_->options().staff;
+  staff[0].roles = {"support"};  // the token still says engineer
+  ASSERT_OK(world_->WriteStaff(staff));
+  EXPECT_TRUE(Becomes([&] { return engineer() == 4; }));
+  ASSERT_OK(world_->WriteStaff(world_->options().staff));
+  EXPECT_TRUE(Becomes([&] { return engineer() == 0; }));
+}
+
+TEST_F(Remote, ABrokenPolicyOrStaffFileLeavesTheOldOneInPlace) {
+  const std::string file = folder_->Path("company/us.yaml");
+  const std::string before = Slurp(file);
+  folder_->Write("company/us.yaml", "region: us\nrules: [{id: us.x, colour: red}]\n");
+  EXPECT_TRUE(Becomes([] { return absl::StrContains(GatewayLog(), "policy.kept"); }));
+  EXPECT_TRUE(absl::StrContains(GatewayLog(), "colour")) << "the problem is not named";
+  auto show = [] {
+    return As("s-engineer", {"subject", "show", Customer(), "--purpose", "incident"}).code;
+  };
+  EXPECT_EQ(show(), 0);
+  // A rule less, and what it opened is closed.
+  folder_->Write(
+      "company/us.yaml",
+      absl::StrReplaceAll(before, {{"- id: us.engineer\n", "- id: us.renamed\n"},
+                                   {"purposes: [incident, debug]", "purposes: [debug]"}}));
+  EXPECT_TRUE(Becomes([] { return absl::StrContains(GatewayLog(), "policy.swapped"); }));
+  EXPECT_TRUE(Becomes([&] { return show() == 4; }));
+  folder_->Write("company/us.yaml", before);
+  EXPECT_TRUE(Becomes([&] { return show() == 0; }));
+
+  const std::string staff = Slurp(world_->path("us/staff.csv"));
+  std::ofstream(world_->path("us/staff.csv")) << "id,colour\n";
+  EXPECT_TRUE(Becomes([] { return absl::StrContains(GatewayLog(), "staff.csv"); }));
+  EXPECT_EQ(show(), 0);
+  std::ofstream(world_->path("us/staff.csv")) << staff;
 }
 
 TEST_F(Remote, IdentityExplainShowsEachJurisdictionWithItsSource) {

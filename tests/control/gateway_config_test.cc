@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
+#include "gateway/base/file.h"
 #include "gateway/control/config_reader.h"
 
 namespace domicile::control {
@@ -216,6 +217,14 @@ TEST(GatewayConfig, AControlMethodThatNobodyServesIsAWarning) {
     warned = warned || absl::StrContains(issue.message, "exception.*");
   }
   EXPECT_TRUE(warned);
+}
+
+TEST(GatewayConfig, TheExampleOfTheManualIsOne) {
+  const std::string manual =
+      base::ReadFile(DOMICILE_SOURCE_DIR "/docs/configuration.md", 1 << 20).value();
+  const size_t start = manual.find("```yaml\n") + 8;
+  const ConfigResult result = Parse(manual.substr(start, manual.find("```", start) - start));
+  EXPECT_TRUE(result.config.has_value()) << result.issues.ToString();
 }
 
 TEST(HostPort, ReadsOneSpellingOfEach) {
