@@ -1,14 +1,14 @@
 #include "gateway/store/directory.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <deque>
+#include <future>
+#include <mutex>
 #include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "gateway/audit/reference.h"
 #include "gateway/base/bytes.h"
 #include "gateway/base/status_macros.h"
@@ -39,7 +39,7 @@ struct RegisterQuestion {
   absl::Time since;
   absl::AnyInvocable<void(absl::Status)> done;
 };
-using Command = absl::AnyInvocable<absl::Status()>;
+using Command = absl::AnyInvocable<void()>;
 
 Tri Either(Tri a, Tri b) {
   if (a == Tri::kTrue || b == Tri::kTrue) return Tri::kTrue;
@@ -66,9 +66,9 @@ class SqliteDirectory::Impl {
   }
   ~Impl() {
     {
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard<std::mutex> lock(mutex_);
       stopping_ = true;
-      work_.Signal();
+      work_.notify_one();
     }
     thread_.join();
     base::Zeroise(&options_.reference_ring_key);
@@ -89,39 +89,12 @@ class SqliteDirectory::Impl {
 
   // Runs `command` in a transaction on the directory's thread and waits for it.
   absl::Status RunCommand(absl::AnyInvocable<absl::Status(HomesTable&)> command) {
-    absl::Notification finished;
-    absl::Status result;
-    Command wrapped = [&]() -> absl::Status {
-      absl::Status done = InTransaction([&] { return command(*table_); });
-      result = done;
-      finished.Notify();  // from here on the waiter's frame may be gone
-      return done;
-    };
-    {
-      absl::MutexLock lock(&mutex_);
-      commands_.push_back(std::move(wrapped));
-      work_.Signal();
-    }
-    finished.WaitForNotification();
-    return result;
+    return RunAndWait([&] { return InTransaction([&] { return command(*table_); }); });
   }
 
   // What was overwritten leaves the write-ahead file, too.
   absl::Status CleanUp() {
-    absl::Notification finished;
-    absl::Status result;
-    {
-      absl::MutexLock lock(&mutex_);
-      commands_.push_back([&] {
-        absl::Status done = database_->Execute("PRAGMA wal_checkpoint(TRUNCATE)");
-        result = done;
-        finished.Notify();  // from here on the waiter's frame may be gone
-        return done;
-      });
-      work_.Signal();
-    }
-    finished.WaitForNotification();
-    return result;
+    return RunAndWait([&] { return database_->Execute("PRAGMA wal_checkpoint(TRUNCATE)"); });
   }
 
  private:
@@ -131,14 +104,26 @@ class SqliteDirectory::Impl {
     return absl::OkStatus();
   }
 
+  absl::Status RunAndWait(absl::AnyInvocable<absl::Status()> work) {
+    // Shared: the waiter may be gone before set_value has returned.
+    auto result = std::make_shared<std::promise<absl::Status>>();
+    std::future<absl::Status> future = result->get_future();
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      commands_.push_back([result, &work] { result->set_value(work()); });
+      work_.notify_one();
+    }
+    return future.get();
+  }
+
   template <class Q>
   absl::Status Enqueue(std::deque<Q>& queue, Q& question) {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     if (stopping_) return absl::UnavailableError("directory: closed");
     if (locates_.size() + registers_.size() >= options_.queue_max)
       return absl::ResourceExhaustedError("directory: too many questions wait");
     queue.push_back(std::move(question));
-    work_.Signal();
+    work_.notify_one();
     return absl::OkStatus();
   }
 
@@ -148,10 +133,10 @@ class SqliteDirectory::Impl {
       std::vector<RegisterQuestion> registers;
       std::vector<Command> commands;
       {
-        absl::MutexLock lock(&mutex_);
+        std::unique_lock<std::mutex> lock(mutex_);
         while (locates_.empty() && registers_.empty() && commands_.empty()) {
           if (stopping_) return;
-          work_.Wait(&mutex_);
+          work_.wait(lock);
         }
         locates = TakeBatch(locates_);
         registers = TakeBatch(registers_);
@@ -160,7 +145,7 @@ class SqliteDirectory::Impl {
       // Look-ups first: they do not wait for a sync.
       for (LocateQuestion& question : locates) question.done(Answer(question.subjects));
       if (!registers.empty()) RegisterAll(registers);
-      for (Command& command : commands) command().IgnoreError();  // kept by who waits for it
+      for (Command& command : commands) command();
     }
   }
 
@@ -281,12 +266,12 @@ class SqliteDirectory::Impl {
   std::unique_ptr<Sqlite> database_;
   std::unique_ptr<HomesTable> table_;
 
-  absl::Mutex mutex_;  // guards the queues; held for a few moves, never over I/O
-  absl::CondVar work_;
-  std::deque<LocateQuestion> locates_ ABSL_GUARDED_BY(mutex_);
-  std::deque<RegisterQuestion> registers_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Command> commands_ ABSL_GUARDED_BY(mutex_);
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::mutex mutex_;  // guards the queues; held for a few moves, never over I/O
+  std::condition_variable work_;
+  std::deque<LocateQuestion> locates_;
+  std::deque<RegisterQuestion> registers_;
+  std::deque<Command> commands_;
+  bool stopping_ = false;
   std::thread thread_;
 };
 

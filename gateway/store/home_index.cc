@@ -166,7 +166,7 @@ absl::Status WriteHomeIndex(const std::string& path, absl::string_view index_key
 }
 
 absl::Status WatchedHomeIndex::Refresh() {
-  absl::MutexLock one(&refresh_mutex_);
+  std::lock_guard<std::mutex> one(refresh_mutex_);
   absl::StatusOr<FileStamp> stamp = StampOf(path_);
   absl::Status status = stamp.status();
   if (stamp.ok() && Current() != nullptr && *stamp == stamp_) return status;
@@ -175,7 +175,7 @@ absl::Status WatchedHomeIndex::Refresh() {
     status = opened.status();
     if (status.ok()) {
       stamp_ = *stamp;
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard<std::mutex> lock(mutex_);
       index_ = *std::move(opened);
     }
   }
@@ -185,7 +185,7 @@ absl::Status WatchedHomeIndex::Refresh() {
 }
 
 std::shared_ptr<const HomeIndex> WatchedHomeIndex::Current() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   return index_;
 }
 

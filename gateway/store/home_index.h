@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,11 +66,11 @@ class WatchedHomeIndex final : public Watched {
  private:
   const std::string path_;
   const std::string key_;
-  absl::Mutex refresh_mutex_;  // one Refresh at a time; held over I/O
-  FileStamp stamp_ ABSL_GUARDED_BY(refresh_mutex_);
-  bool failed_ ABSL_GUARDED_BY(refresh_mutex_) = false;
-  mutable absl::Mutex mutex_;  // guards what follows; held for a copy
-  std::shared_ptr<const HomeIndex> index_ ABSL_GUARDED_BY(mutex_);
+  std::mutex refresh_mutex_;  // one Refresh at a time; guards stamp_ and failed_; held over I/O
+  FileStamp stamp_;
+  bool failed_ = false;
+  mutable std::mutex mutex_;  // guards index_; held for a copy
+  std::shared_ptr<const HomeIndex> index_;
 };
 
 }  // namespace domicile::store

@@ -1,13 +1,13 @@
 #include "gateway/store/log_segments.h"
 
 #include <cerrno>
+#include <condition_variable>
 #include <deque>
+#include <mutex>
 #include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "gateway/audit/entry.h"
 #include "gateway/base/log.h"
@@ -66,9 +66,9 @@ class LogSegments::Impl {
 
   ~Impl() {
     {
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard<std::mutex> lock(mutex_);
       stopping_ = true;
-      work_.Signal();
+      work_.notify_one();
     }
     committer_.join();
   }
@@ -81,22 +81,22 @@ class LogSegments::Impl {
   }
 
   uint64_t size() const {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     return size_;
   }
   std::string head() const {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     return head_;
   }
   absl::Status health() const {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     return health_;
   }
 
  private:
   // Takes the request, or says why not and leaves it.
   absl::Status Enqueue(Request& request) {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     if (stopping_) return absl::UnavailableError("log: closed");
     if (absl::IsDataLoss(health_)) return health_;
     if (queued_entries_ + request.entries.size() > options_.queued_entries_max ||
@@ -105,7 +105,7 @@ class LogSegments::Impl {
     queued_entries_ += request.entries.size();
     queued_bytes_ += request.bytes;
     queue_.push_back(std::move(request));
-    if (queue_.size() == 1) work_.Signal();
+    if (queue_.size() == 1) work_.notify_one();
     return absl::OkStatus();
   }
 
@@ -126,11 +126,15 @@ class LogSegments::Impl {
 
   // Waits until there is something to write: entries, a head somebody waits for, or a due one.
   std::vector<Request> TakeGroup(bool* stopping) {
-    absl::MutexLock lock(&mutex_);
+    std::unique_lock<std::mutex> lock(mutex_);
     while (queue_.empty() && !stopping_ && covering_.empty()) {
-      bool growing = writer_.chain().size() > published_size_;
-      if (work_.WaitWithDeadline(&mutex_, growing ? tick_ : absl::InfiniteFuture()) && growing)
-        break;
+      if (writer_.chain().size() <= published_size_) {
+        work_.wait(lock);
+        continue;
+      }
+      absl::Duration left = tick_ - absl::Now();
+      if (left <= absl::ZeroDuration()) break;
+      work_.wait_for(lock, absl::ToChronoNanoseconds(left));
     }
     *stopping = stopping_;
     std::vector<Request> group;
@@ -142,7 +146,8 @@ class LogSegments::Impl {
     return group;
   }
 
-  void Pop(std::vector<Request>& group, size_t& bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  // REQUIRES: mutex_ is held.
+  void Pop(std::vector<Request>& group, size_t& bytes) {
     Request& request = queue_.front();
     bytes += request.bytes;
     queued_bytes_ -= request.bytes;
@@ -199,7 +204,7 @@ class LogSegments::Impl {
   }
 
   void SetState(const absl::Status& status) {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     size_ = writer_.chain().size();
     head_ = writer_.chain().head();
     health_ = status;
@@ -228,15 +233,15 @@ class LogSegments::Impl {
   uint64_t published_size_ = 0;
   absl::Status publish_status_;
 
-  mutable absl::Mutex mutex_;  // guards what follows; held for a few moves, never over I/O
-  absl::CondVar work_;
-  std::deque<Request> queue_ ABSL_GUARDED_BY(mutex_);
-  size_t queued_entries_ ABSL_GUARDED_BY(mutex_) = 0;
-  size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  uint64_t size_ ABSL_GUARDED_BY(mutex_);
-  std::string head_ ABSL_GUARDED_BY(mutex_);
-  absl::Status health_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;  // guards what follows; held for a few moves, never over I/O
+  std::condition_variable work_;
+  std::deque<Request> queue_;
+  size_t queued_entries_ = 0;
+  size_t queued_bytes_ = 0;
+  bool stopping_ = false;
+  uint64_t size_;
+  std::string head_;
+  absl::Status health_;
 
   std::thread committer_;
 };

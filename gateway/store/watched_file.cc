@@ -65,13 +65,22 @@ absl::StatusOr<std::pair<std::string, FileStamp>> ReadStamped(const std::string&
 
 FileWatcher::FileWatcher(std::vector<Watched*> files, absl::Duration interval)
     : thread_([this, files = std::move(files), interval] {
-        // A failure is logged and kept by the file itself.
-        while (!stop_.WaitForNotificationWithTimeout(interval))
+        std::unique_lock<std::mutex> lock(mutex_);
+        while (
+            !wake_.wait_for(lock, absl::ToChronoNanoseconds(interval), [this] { return stop_; })) {
+          lock.unlock();
+          // A failure is logged and kept by the file itself.
           for (Watched* file : files) file->Refresh().IgnoreError();
+          lock.lock();
+        }
       }) {}
 
 FileWatcher::~FileWatcher() {
-  stop_.Notify();
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_one();
   thread_.join();
 }
 

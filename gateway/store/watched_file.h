@@ -11,19 +11,18 @@
 #ifndef DOMICILE_GATEWAY_STORE_WATCHED_FILE_H_
 #define DOMICILE_GATEWAY_STORE_WATCHED_FILE_H_
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "gateway/base/clock.h"
 
@@ -57,7 +56,9 @@ class FileWatcher {
   FileWatcher& operator=(const FileWatcher&) = delete;
 
  private:
-  absl::Notification stop_;
+  std::mutex mutex_;  // guards stop_; held for a look
+  std::condition_variable wake_;
+  bool stop_ = false;
   std::thread thread_;
 };
 
@@ -78,9 +79,9 @@ class WatchedFile final : public Watched {
   WatchedFile(std::string path, size_t bytes_max, const base::Clock& clock, Parser parser)
       : path_(std::move(path)), bytes_max_(bytes_max), clock_(clock), parser_(std::move(parser)) {}
 
-  absl::Status Refresh() override ABSL_LOCKS_EXCLUDED(mutex_);
-  Snapshot Current() const ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+  absl::Status Refresh() override;
+  Snapshot Current() const {
+    std::lock_guard<std::mutex> lock(mutex_);
     return current_;
   }
 
@@ -91,10 +92,10 @@ class WatchedFile final : public Watched {
   const size_t bytes_max_;
   const base::Clock& clock_;
   const Parser parser_;
-  absl::Mutex refresh_mutex_;  // one Refresh at a time; held over I/O
-  FileStamp stamp_ ABSL_GUARDED_BY(refresh_mutex_);
-  mutable absl::Mutex mutex_;  // guards current_; held for a copy
-  Snapshot current_ ABSL_GUARDED_BY(mutex_);
+  std::mutex refresh_mutex_;  // one Refresh at a time; guards stamp_; held over I/O
+  FileStamp stamp_;
+  mutable std::mutex mutex_;  // guards current_; held for a copy
+  Snapshot current_;
 };
 
 // Loud, on stderr: the path's purpose, never its content.
@@ -102,18 +103,18 @@ void LogReloadFailed(const std::string& path, const absl::Status& status);
 
 template <class T>
 absl::Status WatchedFile<T>::Refresh() {
-  absl::MutexLock one(&refresh_mutex_);
+  std::lock_guard<std::mutex> one(refresh_mutex_);
   Snapshot next = Current();
   bool failed_before = !next.last.ok();
   next.last = Load(next);
   if (!next.last.ok() && !failed_before) LogReloadFailed(path_, next.last);
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   current_ = std::move(next);
   return current_.last;
 }
 
 template <class T>
-absl::Status WatchedFile<T>::Load(Snapshot& next) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+absl::Status WatchedFile<T>::Load(Snapshot& next) {
   absl::StatusOr<FileStamp> stamp = StampOf(path_);
   if (!stamp.ok()) return stamp.status();
   if (next.content == nullptr || !(*stamp == stamp_) || !next.last.ok()) {

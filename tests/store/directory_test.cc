@@ -8,9 +8,9 @@
 #include <atomic>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "gateway/audit/reference.h"
 #include "gateway/base/bytes.h"
+#include "tests/support/notification.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -31,7 +31,7 @@ DataSubject User(absl::string_view id) {
 }
 
 LocateResult LocateAndWait(enforce::Directory& directory, std::vector<DataSubject> subjects) {
-  absl::Notification done;
+  support::Notification done;
   LocateResult got;
   directory.Locate(std::move(subjects), [&](LocateResult result) {
     got = std::move(result);
@@ -43,7 +43,7 @@ LocateResult LocateAndWait(enforce::Directory& directory, std::vector<DataSubjec
 
 absl::Status RegisterAndWait(enforce::Directory& directory, std::vector<DataSubject> subjects,
                              std::string region, absl::Time since = kThen) {
-  absl::Notification done;
+  support::Notification done;
   absl::Status got;
   directory.Register(std::move(subjects), std::move(region), since, [&](absl::Status status) {
     got = status;
@@ -267,7 +267,7 @@ TEST_F(DirectoryTest, AFileThatIsNoDatabaseIsDataLoss) {
 
 TEST_F(DirectoryTest, ManyQuestionsAtOnceAreAllAnswered) {
   constexpr int kQuestions = 1'000;
-  absl::Notification all;
+  support::Notification all;
   std::atomic<int> left{2 * kQuestions};
   auto count = [&] {
     if (--left == 0) all.Notify();

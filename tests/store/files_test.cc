@@ -15,6 +15,7 @@
 #include "gateway/store/tickets_file.h"
 #include "gateway/store/watched_file.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/notification.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -331,7 +332,7 @@ TEST(FileWatcher, LooksAtItsFilesUntilItIsDestroyed) {
       return absl::UnavailableError("never mind");
     }
     std::atomic<int> count{0};
-    absl::Notification third;
+    support::Notification third;
   };
   Counter counter;
   int last = 0;

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/store/log_fixture.h"
+#include "tests/support/notification.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -38,7 +39,7 @@ std::string EntryOf(uint32_t round, uint32_t number) {
     _exit(3);
   }
   for (uint32_t number = 0;; number += 16) {
-    absl::Notification all;
+    support::Notification all;
     std::atomic<int> left{16};
     for (uint32_t n = number; n < number + 16; ++n) {
       bool integrated = n % 5 == 0;

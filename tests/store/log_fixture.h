@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/synchronization/notification.h"
 #include "gateway/crypto/signature.h"
 #include "gateway/store/log_reader.h"
 #include "gateway/store/log_segments.h"
+#include "tests/support/notification.h"
 
 namespace domicile::store {
 
@@ -42,7 +42,7 @@ inline LogOptions LogOptionsFor(FileLayer* files, std::string directory = "log")
 // Appends and waits.
 inline enforce::AppendResult AppendAndWait(LogSegments& log, std::vector<std::string> entries,
                                            enforce::Strength strength) {
-  absl::Notification done;
+  support::Notification done;
   enforce::AppendResult got;
   log.Append(std::move(entries), strength, [&](enforce::AppendResult result) {
     got = std::move(result);

@@ -3,14 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/blocking_counter.h"
-#include "absl/synchronization/mutex.h"
 #include "gateway/store/log_frame.h"
 #include "tests/store/faulty_files.h"
 #include "tests/store/log_fixture.h"
+#include "tests/support/notification.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -115,33 +117,34 @@ class GatedSyncs {
  public:
   FaultyFiles::Faults Faults() {
     return [this](uint64_t, FaultyFiles::Op op) {
-      absl::MutexLock lock(&mutex_);
+      std::unique_lock<std::mutex> lock(mutex_);
       ++operations_;
       if (op != FaultyFiles::Op::kSync) return 0;
-      ++arrived_;
-      mutex_.Await(absl::Condition(this, &GatedSyncs::Open));
+      arrived_ = true;
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return open_; });
       return 0;
     };
   }
   void WaitForASync() {
-    absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(this, &GatedSyncs::Arrived));
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return arrived_; });
   }
   int operations() {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     return operations_;
   }
   void LetGo() {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     open_ = true;
+    changed_.notify_all();
   }
 
  private:
-  bool Open() const { return open_; }
-  bool Arrived() const { return arrived_ > 0; }
-  absl::Mutex mutex_;
+  std::mutex mutex_;  // guards the rest
+  std::condition_variable changed_;
   bool open_ = false;
-  int arrived_ = 0;
+  bool arrived_ = false;
   int operations_ = 0;
 };
 
@@ -153,7 +156,7 @@ TEST(P2LogSegments, NothingIsAcknowledgedBeforeItsSync) {
   GatedSyncs syncs;
   disk.SetFaults(syncs.Faults());
   std::atomic<bool> answered{false};
-  absl::Notification done;
+  support::Notification done;
   (*log)->Append({"second"}, Strength::kDurable, [&](AppendResult result) {
     EXPECT_OK(result.status);
     answered = true;
@@ -178,11 +181,11 @@ TEST(LogSegments, AGroupSharesOneSyncAndTheQueueIsBounded) {
   ASSERT_OK(AppendAndWait(**log, {"first"}, Strength::kDurable).status);
   GatedSyncs syncs;
   disk.SetFaults(syncs.Faults());
-  absl::BlockingCounter all(101);
+  support::Countdown all(101);
   std::atomic<int> good{0};
   auto done = [&](AppendResult result) {
     good += result.status.ok();
-    all.DecrementCount();
+    all.Down();
   };
   (*log)->Append({"alone"}, Strength::kDurable, done);
   syncs.WaitForASync();
@@ -203,7 +206,7 @@ TEST(LogSegments, ManyThreadsGetDistinctIndexesInOrder) {
   auto log = LogSegments::Open(std::move(options));
   ASSERT_OK(log);
   constexpr int kThreads = 8, kEach = 250;
-  absl::Mutex mutex;
+  std::mutex mutex;
   std::map<uint64_t, std::string> acknowledged;
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
@@ -216,7 +219,7 @@ TEST(LogSegments, ManyThreadsGetDistinctIndexesInOrder) {
         EXPECT_OK(result.status);
         EXPECT_TRUE(n == 0 || result.first_index > last);
         last = result.first_index;
-        absl::MutexLock lock(&mutex);
+        std::lock_guard<std::mutex> lock(mutex);
         EXPECT_TRUE(acknowledged.emplace(result.first_index, entry).second);
       }
     });
