@@ -161,11 +161,12 @@ bool Connection::Deliver(absl::string_view bytes) {
     }
     return fd_ >= 0;
   }
-  plain_.clear();
-  absl::Status status = tls_->Receive(bytes, &plain_);
+  std::string& plain = loop_.scratch();
+  plain.clear();
+  absl::Status status = tls_->Receive(bytes, &plain);
   WriteSoon();
   if (tls_->open()) Announce();
-  if (fd_ >= 0 && status.ok() && !plain_.empty() && !user_->OnBytes(plain_))
+  if (fd_ >= 0 && status.ok() && !plain.empty() && !user_->OnBytes(plain))
     status = absl::UnavailableError("not HTTP/2");
   if (fd_ < 0) return false;
   if (status.ok() && tls_->state() != crypto::TlsStream::State::kPeerClosed) return true;
@@ -180,41 +181,50 @@ absl::string_view Connection::Pending() const {
   return absl::string_view(output_).substr(output_offset_);
 }
 
-bool Connection::ProduceMore() {
-  size_t pending = Pending().size();
-  if (!announced_ || closing_ || pending >= kOutputMax) return false;
-  if (tls_ == nullptr) {
-    if (!user_->Produce(output_, kOutputMax - pending)) closing_ = true;
-    return output_.size() - output_offset_ > pending;
+size_t Connection::Send(absl::string_view bytes) {
+  size_t sent = 0;
+  while (sent < bytes.size()) {
+    ssize_t size = send(fd_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (size < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) Close(absl::UnavailableError(absl::StrCat("send: ", strerror(errno))));
+      break;
+    }
+    sent += static_cast<size_t>(size);
   }
-  plain_.clear();
-  if (!user_->Produce(plain_, kOutputMax - pending)) closing_ = true;
-  bool more = !plain_.empty();
-  if (more && !tls_->Send(plain_).ok()) closing_ = true;
-  if (closing_) tls_->Close();
-  return more;
+  return sent;
+}
+
+bool Connection::ProduceMore() {
+  // Nothing new before the old is written: what is produced here goes straight to the socket.
+  if (!announced_ || closing_ || !Pending().empty()) return false;
+  std::string& made = loop_.scratch();
+  made.clear();
+  if (!user_->Produce(made, kOutputMax)) closing_ = true;
+  if (fd_ < 0) return false;
+  if (tls_ != nullptr) {
+    if (!made.empty() && !tls_->Send(made).ok()) closing_ = true;
+    if (closing_) tls_->Close();
+  } else {
+    size_t sent = Send(made);
+    if (sent < made.size() && fd_ >= 0) output_.assign(made, sent, std::string::npos);
+  }
+  return !made.empty();
 }
 
 bool Connection::WriteOut() {
-  absl::string_view pending = Pending();
-  while (!pending.empty()) {
-    ssize_t size = send(fd_, pending.data(), pending.size(), MSG_NOSIGNAL);
-    if (size < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) return false;
-      Close(absl::UnavailableError(absl::StrCat("send: ", strerror(errno))));
-      return false;
-    }
+  while (fd_ >= 0 && !Pending().empty()) {
+    size_t sent = Send(Pending());
+    if (fd_ < 0 || sent == 0) return false;
     if (tls_ != nullptr) {
-      tls_->ConsumeOutgoing(static_cast<size_t>(size));
+      tls_->ConsumeOutgoing(sent);
     } else {
-      output_offset_ += static_cast<size_t>(size);
+      output_offset_ += sent;
     }
-    pending = Pending();
   }
+  if (fd_ < 0) return false;
   output_offset_ = 0;
-  output_.clear();
-  if (output_.capacity() > 32 * 1024) std::string().swap(output_);
+  if (!output_.empty()) std::string().swap(output_);
   return true;
 }
 
@@ -240,16 +250,18 @@ void Connection::Flush() {
   }
   if (!failed_.ok()) return Close(failed_);
   if (fd_ < 0 || connecting_ || lingering_) return;
-  while (true) {
-    bool more = ProduceMore();
-    if (fd_ < 0) return;
+  // Old bytes first, then new ones, until there are none or the socket takes no more.
+  do {
     if (!WriteOut()) {
       if (fd_ >= 0) Watch(/*want_write=*/true);
       return;
     }
-    if (!more) break;
-  }
-  Watch(/*want_write=*/false);
+  } while (ProduceMore());
+  // The last production may have left a close_notify behind.
+  bool written = fd_ >= 0 && WriteOut();
+  if (fd_ < 0) return;
+  Watch(/*want_write=*/!written);
+  if (!written) return;
   if (closing_) Linger();
 }
 

@@ -77,8 +77,10 @@ class Connection final : public EventLoop::FdHandler, public EventLoop::Flushabl
   void ReadAll();
   bool Deliver(absl::string_view bytes);  // network bytes, through TLS if there is
   bool WriteOut();                        // false when the socket takes no more or failed
-  bool ProduceMore();                     // false when there is nothing more to write now
-  void Announce();                        // OnConnected, once
+  // Sends from `bytes`; how much the socket took. Closes on an error.
+  size_t Send(absl::string_view bytes);
+  bool ProduceMore();  // false when there is nothing more to write now
+  void Announce();     // OnConnected, once
   void Watch(bool want_write);
   void Linger();
   absl::string_view Pending() const;
@@ -94,9 +96,8 @@ class Connection final : public EventLoop::FdHandler, public EventLoop::Flushabl
   bool lingering_ = false;   // all is written; waiting for the peer to have read it
   EventLoop::Timer linger_;
   absl::Status failed_;  // connect failed before Start
-  std::string output_;   // bytes for the network
+  std::string output_;   // plaintext mode: what the socket did not take
   size_t output_offset_ = 0;
-  std::string plain_;  // scratch for TLS
 };
 
 }  // namespace domicile::proxy

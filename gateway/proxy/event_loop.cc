@@ -151,9 +151,8 @@ void EventLoop::Run() {
     if (mail) DrainMailbox();
     FireTimers();
     FlushAll();
-    auto trash = std::move(trash_);
-    trash_.clear();
-    trash.clear();
+    burning_.swap(trash_);
+    burning_.clear();
     if (!stop) continue;
     current_loop = nullptr;
     return;

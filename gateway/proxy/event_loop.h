@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -103,6 +104,9 @@ class EventLoop {
   // 64 KiB to read into, valid until the next read.
   static constexpr size_t kReadBufferSize = 64 * 1024;
   char* read_buffer() { return read_buffer_.get(); }
+  // For bytes on their way into or out of one connection; used up before anything else runs. A
+  // buffer a connection would be allocated and freed at every turn, or held for nothing.
+  std::string& scratch() { return scratch_; }
 
  private:
   static constexpr size_t kSlots = 4096;  // one millisecond each
@@ -122,7 +126,9 @@ class EventLoop {
   std::array<uint64_t, kSlots / 64> occupied_{};
   std::vector<Flushable*> flush_;
   std::vector<std::shared_ptr<void>> trash_;
+  std::vector<std::shared_ptr<void>> burning_;  // trash of this iteration, kept for its memory
   std::unique_ptr<char[]> read_buffer_;
+  std::string scratch_;
   void* current_events_ = nullptr;  // batch being dispatched, so that Unwatch can blank it
   int current_count_ = 0;
 

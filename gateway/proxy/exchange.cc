@@ -39,6 +39,12 @@ Exchange::Exchange(LoopContext& context, const Caller& caller, Http2Stream& stre
                       }),
       policy_timer_(context.loop, [this] { Feed(enforce::TimerFired{Now()}); }),
       opened_at_(context.loop.now()) {
+  if (context_.spare_effects.empty()) {
+    effects_.reserve(8);
+  } else {
+    effects_ = std::move(context_.spare_effects.back());
+    context_.spare_effects.pop_back();
+  }
   context_.exchanges.emplace(number_, this);
   context_.counters.calls_opened.Add();
   stream.Attach(this);
@@ -46,6 +52,9 @@ Exchange::Exchange(LoopContext& context, const Caller& caller, Http2Stream& stre
 
 Exchange::~Exchange() {
   Withdraw();
+  effects_.clear();
+  if (context_.spare_effects.size() < base::limits::kFreeStreamsMax)
+    context_.spare_effects.push_back(std::move(effects_));
   context_.exchanges.erase(number_);
   if (downstream_ != nullptr) downstream_->Detach();
   if (upstream_ != nullptr) upstream_->Detach();

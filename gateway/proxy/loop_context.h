@@ -14,6 +14,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "gateway/enforce/call.h"
 #include "gateway/proxy/data_plane.h"
 #include "gateway/proxy/event_loop.h"
 #include "gateway/proxy/hold_budget.h"
@@ -115,6 +116,7 @@ struct LoopContext {
   identity::TokenCache tokens;
   wire::Scanner scanner;
   wire::Spans spans;                                     // scratch
+  std::vector<enforce::Effects> spare_effects;           // empty, with memory; for the next calls
   std::vector<std::unique_ptr<UpstreamPool>> upstreams;  // by place in the options
   std::vector<std::unique_ptr<UpstreamPool>> peers;
   absl::flat_hash_map<std::string, size_t> upstream_of_service;
