@@ -14,7 +14,9 @@
 // the TLS problem, never the peer.
 // Thread-safety: contexts are immutable and shared; a stream belongs to one thread.
 // Limits: kTlsHandshakeBytesMax before the handshake is done; Receive never holds
-// plaintext back, and holds at most one incomplete record (16 KiB).
+// plaintext back, and holds at most one incomplete record (16 KiB). Outgoing() grows
+// with what is sent and, a little, with what a peer makes TLS answer: a caller whose
+// network takes nothing stops calling Send and Receive.
 #ifndef DOMICILE_GATEWAY_CRYPTO_TLS_H_
 #define DOMICILE_GATEWAY_CRYPTO_TLS_H_
 
