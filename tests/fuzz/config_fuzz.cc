@@ -16,5 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     __builtin_trap();
   }
   result.config->UpstreamOf("acme.profiles.v1.Profiles");
+  result.config->data.Address();
+  if (domicile::control::LoadGatewayConfig("no such file").config.has_value()) __builtin_trap();
   return 0;
 }

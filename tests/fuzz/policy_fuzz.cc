@@ -11,6 +11,7 @@
 #include "gateway/access/decision.h"
 #include "gateway/policy/decide.h"
 #include "gateway/policy/load.h"
+#include "gateway/policy/parse.h"
 
 namespace {
 
@@ -53,5 +54,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const RecordFacts nothing;
   domicile::policy::Decide(*result.policy, CallFacts{}, {&nothing, 1}, {&decision, 1});
   if (decision.effect != Effect::kDeny || !decision.shown.empty()) __builtin_trap();
+  // A mask reads back as it was written.
+  for (const domicile::policy::Category& category : result.policy->categories()) {
+    if (domicile::policy::MaskText(category.mask).empty()) __builtin_trap();
+  }
   return 0;
 }

@@ -87,5 +87,22 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string odd[] = {std::string(bytes.substr(0, 20))};
   absl::StatusOr<std::string> made = ring->Stamp(odd, absl::FromUnixSeconds(size), record, kNow);
   if (made.ok() && ring->Check(*made, record, kNow).check != TagCheck::kVerified) __builtin_trap();
+  // Nothing is stamped about nobody, outside the calendar, or before the ring's first key.
+  if (ring->Stamp(regions, kNow, TaggedRecord{}, kNow).ok() ||
+      ring->Stamp(regions, absl::FromUnixSeconds(-1), record, kNow).ok() ||
+      ring->Stamp(regions, kNow, record, absl::UnixEpoch()).ok() ||
+      TagRing::Load("no such file", "eu").ok()) {
+    __builtin_trap();
+  }
+  // A ring of another use makes no tags.
+  static const auto other_use = *domicile::crypto::KeyRing::Parse(
+      "domicile-key-ring/v1\nuse reference\nkind hmac-sha256\nregion eu\n"
+      "key 5d309951 from 2000-01-01T00:00:00Z until - secret "
+      "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s\n",
+      "fuzz", domicile::crypto::KeyUse::kReference, "eu");
+  if (TagRing::Create(other_use).ok()) __builtin_trap();
+  for (TagCheck named : {TagCheck::kInvalid, TagCheck::kSubjectMismatch}) {
+    if (domicile::origin::Name(named).empty()) __builtin_trap();
+  }
   return 0;
 }
