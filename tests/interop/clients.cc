@@ -1,12 +1,16 @@
 #include "tests/interop/clients.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <ostream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -47,14 +51,31 @@ absl::StatusOr<int> RunToEnd(const std::vector<std::string>& command, const std:
 
 std::string NodeDirectory() { return absl::StrCat(DOMICILE_INTEROP_DIR, "/node"); }
 
+// Held over an installation: tests may run side by side.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& directory)
+      : fd_(open((directory + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    while (flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~FolderLock() { close(fd_); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_;
+};
+
 // Exact versions from package.json; no lock file, which would name a package host.
 absl::Status InstallNodePackages() {
   const std::string directory = NodeDirectory();
   fs::create_directories(directory);
+  FolderLock lock(directory);
   const std::string source = absl::StrCat(DOMICILE_SOURCE_DIR, "/tests/interop/clients/");
   for (const char* file : {"package.json", "grpcjs_client.js"}) {
     fs::copy_file(source + file, absl::StrCat(directory, "/", file),
-                  fs::copy_options::overwrite_existing);
+                  fs::copy_options::update_existing);
   }
   if (fs::exists(directory + "/node_modules/@grpc/grpc-js/package.json")) return absl::OkStatus();
   const std::string log = directory + "/npm.log";
@@ -67,6 +88,12 @@ absl::Status InstallNodePackages() {
 }
 
 }  // namespace
+
+void PrintTo(Language language, std::ostream* out) {
+  *out << (language == Language::kGrpcpp   ? "grpc++"
+           : language == Language::kPython ? "Python grpcio"
+                                           : "Node @grpc/grpc-js");
+}
 
 std::string WhyAbsent(Language language) {
   switch (language) {

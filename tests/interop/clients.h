@@ -2,6 +2,7 @@
 #ifndef DOMICILE_TESTS_INTEROP_CLIENTS_H_
 #define DOMICILE_TESTS_INTEROP_CLIENTS_H_
 
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 namespace domicile::interop {
 
 enum class Language { kGrpcpp, kPython, kNode };
+void PrintTo(Language language, std::ostream* out);  // for test names
 
 // "" when the client can run here; else what is missing and how to get it. A client's packages
 // are installed into the build folder on first use; failing at that is no absence.

@@ -114,7 +114,8 @@ class GatewayTest : public testing::TestWithParam<Language> {
     auto world = demo::World::Create(std::move(options));
     ASSERT_TRUE(world.ok()) << world.status();
     world_ = *std::move(world);
-    ASSERT_TRUE(world_->Start().ok());
+    const absl::Status started = world_->Start();
+    ASSERT_TRUE(started.ok()) << started;
     auto credentials = world_->CredentialsFor("us", kWorkload);
     ASSERT_TRUE(credentials.ok()) << credentials.status();
     credentials_ = *std::move(credentials);

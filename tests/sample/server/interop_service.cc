@@ -83,8 +83,8 @@ bool WaitAsAsked(ServerContext& context, const pb::Script& script) {
       script.hang() ? absl::InfiniteFuture() : absl::Now() + absl::Milliseconds(script.delay_ms());
   while (absl::Now() < until) {
     if (context.IsCancelled()) return false;
-    absl::SleepFor(
-        std::min(kCancelCheck, until - absl::Now()));  // a synchronous handler is not told
+    const absl::Duration nap = std::min(kCancelCheck, until - absl::Now());
+    absl::SleepFor(nap);  // nothing wakes a synchronous handler
   }
   return true;
 }
