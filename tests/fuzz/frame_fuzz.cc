@@ -43,6 +43,8 @@ Outcome Read(absl::string_view stream, size_t piece) {
       if (!frame.compressed) continue;
       const auto plain = domicile::wire::Gunzip(frame.payload, kCap);
       Require(!plain.ok() || plain->size() <= kCap, "no message grows over the cap");
+      Require(!plain.ok() || *domicile::wire::Gunzip(*domicile::wire::Gzip(*plain), kCap) == *plain,
+              "what was compressed comes back");
     }
     outcome.error = state == domicile::wire::Deframer::State::kError;
     Require(outcome.error || bytes.empty(), "all bytes are taken");

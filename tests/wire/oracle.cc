@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "gateway/base/bytes.h"
 #include "tests/wire/oracle_labels.h"
 
 namespace domicile::wire {
@@ -150,7 +151,9 @@ class Viewer {
     Judge(category, record);
     RecordText& owner = records_[record];
     if (label.role == 1) {
-      owner.subjects.insert(absl::StrCat(label.name_space, "/", value));
+      const bool bytes = field->type() == FieldDescriptor::TYPE_BYTES;
+      owner.subjects.insert(
+          absl::StrCat(label.name_space, "/", bytes ? base::HexEncode(value) : value));
     } else if (label.role == 2) {
       owner.record_id = value;
     } else if (label.role == 3) {
@@ -279,6 +282,20 @@ std::vector<std::string> RecordPaths(EveryWorld& world, const std::string& bytes
   return paths;
 }
 
+namespace {
+
+// An integer stands in the findings as on the wire; protobuf says what it means.
+std::string RecordId(EveryWorld& world, const access::RecordFinding& record) {
+  if (record.message_name != "every.v1.Ticket" || record.record_id.empty()) {
+    return std::string(record.record_id);
+  }
+  std::unique_ptr<Message> ticket = world.New("every.v1.Ticket");
+  ticket->ParseFromString(absl::StrCat("\x08", std::string(record.record_id)));
+  return ValueText(*ticket, ticket->GetDescriptor()->FindFieldByName("ticket_id"), -1);
+}
+
+}  // namespace
+
 Seen ScanSees(EveryWorld& world, const std::string& bytes, const std::string& type,
               const access::Findings& findings, const Spans& spans) {
   SpanReader reader(world, bytes, type, spans);
@@ -305,7 +322,7 @@ Seen ScanSees(EveryWorld& world, const std::string& bytes, const std::string& ty
                           : reader.path(spans.records[static_cast<size_t>(record.parent)].body),
         "|", placements[static_cast<int>(record.placement)], "|", absl::StrJoin(categories, ","),
         "|", absl::StrJoin(subjects, ","), "|", std::string(record.origin_tag), "|",
-        std::string(record.record_id)));
+        RecordId(world, record)));
   }
   std::sort(seen.records.begin(), seen.records.end());
   return seen;

@@ -559,5 +559,22 @@ TEST(Scan, BytesAreNamedInHex) {
   EXPECT_EQ(ScanOwn(proto, Bytes().Text(1, "\x0f\xa0")).Ids(), Ids{"a/0fa0"});
 }
 
+TEST(Scan, AnIntegerIdHasOneSpelling) {
+  auto ticket = [](const Bytes& bytes) {
+    return Scan("every.v1.Person", Bytes().Message(21, bytes));
+  };
+  EXPECT_EQ(ticket(Bytes().Varint(1, 300)).findings.records[1].record_id, "\xac\x02");
+  EXPECT_EQ(ticket(Bytes().Tag(1, 0).Raw("\xac\x82").Raw(std::string(1, '\0'))).problem(),
+            Reason::kMessageAmbiguous);
+  EXPECT_EQ(ticket(Bytes().Varint(1, 0)).findings.records[1].record_id, "");
+  // Minus one in five bytes: -1 for who keeps 32 bits, 4294967295 for who keeps 64.
+  EXPECT_EQ(ticket(Bytes().Varint(6, UINT32_MAX)).problem(), Reason::kMessageAmbiguous);
+  EXPECT_EQ(ticket(Bytes().Varint(6, ~uint64_t{0})).Ids(), Ids{"every.number/-1"});
+  EXPECT_EQ(ticket(Bytes().Varint(7, (uint64_t{1} << 32) + 1)).problem(),
+            Reason::kMessageAmbiguous);
+  EXPECT_EQ(ticket(Bytes().Tag(4, 5).Raw("\xfe\xff\xff\xff")).Ids(), Ids{"every.number/-2"});
+  EXPECT_EQ(ticket(Bytes().Text(8, "\x0f\xa0")).Ids(), Ids{"every.bytes/0fa0"});
+}
+
 }  // namespace
 }  // namespace domicile::wire
