@@ -374,6 +374,20 @@ def named_tests_exist(tree):
                     yield Breach(path, number, f"no test is called {name}")
 
 
+def named_commands_exist(tree):
+    """`domicile noun verb` in a page is a command that docs/commands.md lists."""
+    listed = "\n".join(tree.files.get("docs/commands.md", []))
+    nouns_alone = {"gateway", "demo", "why", "version"}
+    for path, lines in tree.ending(".md").items():
+        for number, line in outside_code(lines):
+            for noun, verb in re.findall(r"`domicile ([a-z]+)(?: ([a-z][a-z-]+))?", line):
+                if not verb and noun not in nouns_alone:
+                    continue  # the product and a word
+                command = noun if noun in nouns_alone else f"{noun} {verb}"
+                if not re.search(rf"`{re.escape(command)}\b", listed):
+                    yield Breach(path, number, f"domicile {command} is no command of docs/commands.md")
+
+
 REQUIRED = ["README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md",
             "docs/glossary.md", "docs/reasons.md", "docs/threat-model.md", "docs/testing.md", ".ci/run", "dev"]
 
@@ -410,7 +424,7 @@ LAWS = [
     quoted_includes_start_at_the_root, headers_have_guards, headers_say_what_they_are,
     headers_open_no_namespace, cpp_avoids_banned, sources_are_built, files_fit_one_sitting,
     words_are_ours, nothing_is_left_for_later, nothing_names_a_machine, pages_have_one_title,
-    links_lead_somewhere, named_tests_exist, root_files_are_there, pages_can_be_found,
+    links_lead_somewhere, named_tests_exist, named_commands_exist, root_files_are_there, pages_can_be_found,
 ]
 
 

@@ -73,6 +73,7 @@ PLANTS = [
     (tidy.links_lead_somewhere, "docs/testing.md", "# Testing\n\n[gone](gone.md)\n"),
     (tidy.links_lead_somewhere, "docs/testing.md", "# Testing\n\n[gone](../README.md#gone)\n"),
     (tidy.named_tests_exist, "docs/threat-model.md", "# Threats\n\nHeld by `Noun.Falls`.\n"),
+    (tidy.named_commands_exist, "docs/testing.md", "# Testing\n\nAsk `domicile policy guess`.\n"),
     (tidy.root_files_are_there, "CHANGELOG.md", "# Changes\n"),
     (tidy.pages_can_be_found, "docs/orphan.md", "# Orphan\n"),
 ]
