@@ -27,6 +27,7 @@ void Require(bool holds, const char* law) {
 struct Outcome {
   std::string again;  // the messages, in frames once more
   bool error = false;
+  bool finished = false;  // the stream ended between two messages
 };
 
 Outcome Read(absl::string_view stream, size_t piece) {
@@ -49,6 +50,7 @@ Outcome Read(absl::string_view stream, size_t piece) {
     outcome.error = state == domicile::wire::Deframer::State::kError;
     Require(outcome.error || bytes.empty(), "all bytes are taken");
   }
+  outcome.finished = deframer.Finish().ok();
   return outcome;
 }
 
@@ -63,5 +65,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           "the same messages come out however the stream is cut");
   Require(stream.substr(0, whole.again.size()) == whole.again,
           "frames are the bytes that were read");
+  Require(whole.finished == (!whole.error && whole.again.size() == stream.size()) &&
+              pieces.finished == whole.finished,
+          "a stream that ends inside a message is broken, and no other");
   return 0;
 }
