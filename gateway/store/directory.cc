@@ -171,7 +171,7 @@ class SqliteDirectory::Impl {
       return absl::OkStatus();
     });
     for (size_t i = 0; i < questions.size(); ++i)
-      questions[i].done(all.ok() ? results[i] : Outward(all));
+      questions[i].done(all.ok() ? std::move(results[i]) : Outward(all));
   }
 
   absl::Status RegisterOne(const RegisterQuestion& question) {

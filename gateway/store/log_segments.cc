@@ -37,6 +37,11 @@ struct Covering {
   Done done;
 };
 
+// The answer to one caller, who may keep it on another thread: it shares nothing with the others'.
+AppendResult Answer(const absl::Status& status, uint64_t first_index) {
+  return {.status = absl::Status(status.code(), status.message()), .first_index = first_index};
+}
+
 absl::Status CheckPiece(const std::vector<std::string>& entries, size_t* bytes) {
   if (entries.empty() || entries.size() > kPieceEntriesMax)
     return absl::InvalidArgumentError("log: a piece is 1 to 1024 entries");
@@ -77,7 +82,7 @@ class LogSegments::Impl {
     Request request{.entries = std::move(entries), .strength = strength, .done = std::move(done)};
     absl::Status status = CheckPiece(request.entries, &request.bytes);
     if (status.ok()) status = Enqueue(request);
-    if (!status.ok()) request.done(AppendResult{.status = std::move(status), .first_index = 0});
+    if (!status.ok()) request.done(Answer(status, 0));
   }
 
   uint64_t size() const {
@@ -90,7 +95,7 @@ class LogSegments::Impl {
   }
   absl::Status health() const {
     std::lock_guard<std::mutex> lock(mutex_);
-    return health_;
+    return absl::Status(health_.code(), health_.message());
   }
 
  private:
@@ -169,14 +174,13 @@ class LogSegments::Impl {
       if (!head.empty()) head_status = status;
       SetState(status);
     }
-    for (Covering& waiter : covering)
-      waiter.done(AppendResult{.status = head_status, .first_index = waiter.first_index});
+    for (Covering& waiter : covering) waiter.done(Answer(head_status, waiter.first_index));
     for (Request& request : group) {
       uint64_t index = std::exchange(first_index, first_index + request.entries.size());
       if (status.ok() && request.strength == enforce::Strength::kIntegrated) {
         covering_.push_back({index, std::move(request.done)});
       } else {
-        request.done(AppendResult{.status = status, .first_index = index});
+        request.done(Answer(status, index));
       }
     }
     if (due) Tick();

@@ -46,7 +46,7 @@ absl::Status RegisterAndWait(enforce::Directory& directory, std::vector<DataSubj
   support::Notification done;
   absl::Status got;
   directory.Register(std::move(subjects), std::move(region), since, [&](absl::Status status) {
-    got = status;
+    got = std::move(status);
     done.Notify();
   });
   done.WaitForNotification();
