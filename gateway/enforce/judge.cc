@@ -124,6 +124,7 @@ class Judging {
         if (list.empty()) list.push_back({input_.snapshot.region, absl::InfinitePast()});
       }
     }
+    if (AsksByIdAlone(record)) KeepTodaysHome(homes);
     origin::TagResult tag;
     origin::OriginFacts facts;
     if (!record.origin_tag.empty()) {
@@ -147,6 +148,22 @@ class Judging {
     judged.facts.origins = origins.candidates;
     judged.origin_incident = origins.incident;
     problems_[i] = origins.problem;
+  }
+
+  // A read that names a person and no predicate reveals nothing but that they are here, which is
+  // for the law of today's home to say; each record of the answer is then judged by its own
+  // origins. So who moved can be read by where they live now, and their old rows by the rules of
+  // both places.
+  bool AsksByIdAlone(const access::RecordFinding& record) const {
+    const Action action = input_.method.action;
+    return request() && (action == Action::kRead || action == Action::kSearch) &&
+           record.categories.empty() && record.origin_tag.empty();
+  }
+  void KeepTodaysHome(std::vector<HomeList>& homes) const {
+    for (HomeList& list : homes) {
+      const std::optional<access::RegionIndex> today = origin::HomeAt(list, input_.now);
+      if (today) list = {{*today, absl::InfinitePast()}};
+    }
   }
 
   // S12. A record of an answer that names nobody and has no tag comes from nowhere.

@@ -347,6 +347,40 @@ TEST(P3TheHomeRegionDecides, ARecordOfAnotherOriginInAnAnswerIsWithheld) {
   EXPECT_FALSE(call.Saw("release 1 removes 2"));
 }
 
+RecordOptions Tagged(std::string person, std::vector<std::string> regions) {
+  RecordOptions record = About(std::move(person), {"contact"});
+  record.tagged = std::move(regions);
+  return record;
+}
+TEST(Moved, ARowMadeAtTodaysHomeIsReadByItsRules) {
+  Driver call;
+  call.SetHomes("u-moved", {"us", "eu"});
+  call.Open();
+  call.Request({About("u-moved")});
+  EXPECT_TRUE(call.Saw("open"));
+  call.Response({Tagged("u-moved", {"eu"})});
+  EXPECT_TRUE(call.Saw("release 1"));
+}
+TEST(Moved, AnOldRowIsReadByTheRulesOfBothPlaces) {
+  for (const RecordOptions& old_row :
+       {Tagged("u-moved", {"us", "eu"}), About("u-moved", {"contact"})}) {
+    Driver call;
+    call.SetHomes("u-moved", {"us", "eu"});
+    call.Open();
+    call.Request({About("u-moved")});
+    call.Response({old_row});
+    EXPECT_TRUE(call.Saw("end 7 NOT_PERMITTED"));
+    EXPECT_FALSE(call.Saw("release"));
+  }
+}
+TEST(Moved, AWriteWithoutATagMeetsTheRulesOfBothPlaces) {
+  Driver call;
+  call.SetHomes("u-moved", {"us", "eu"});
+  call.Open({.action = Action::kWrite});
+  call.Request({About("u-moved", {"contact"})});
+  EXPECT_FALSE(call.Saw("open"));
+}
+
 // ---- P10 Never a silent cut, never an oracle ---------------------------------------------------
 
 struct Answer {

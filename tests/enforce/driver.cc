@@ -263,8 +263,7 @@ void Driver::Open(const MethodOptions& options, const Caller& caller) {
   Send(std::move(opened));
 }
 
-access::Findings Driver::MakeFindings(const std::vector<RecordOptions>& records,
-                                      bool request) const {
+access::Findings Driver::MakeFindings(const std::vector<RecordOptions>& records, bool request) {
   access::Findings findings;
   findings.problem = access::Reason::kRule;
   for (const RecordOptions& options : records) {
@@ -283,6 +282,15 @@ access::Findings Driver::MakeFindings(const std::vector<RecordOptions>& records,
       while (place < findings.subjects.size() && !(findings.subjects[place] == subject)) ++place;
       if (place == findings.subjects.size()) findings.subjects.push_back(subject);
       record.subjects.push_back(static_cast<uint32_t>(place));
+    }
+    if (!options.tagged.empty()) {
+      std::vector<const access::DataSubject*> people;
+      for (uint32_t place : record.subjects) people.push_back(&findings.subjects[place]);
+      auto tag =
+          snapshot_->tags->Stamp(options.tagged, now, {people, record.message_name, ""}, now);
+      DOMICILE_CHECK(tag.ok());
+      tags_.push_back(*std::move(tag));
+      record.origin_tag = tags_.back();
     }
     findings.records.push_back(std::move(record));
   }

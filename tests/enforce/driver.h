@@ -46,7 +46,8 @@ struct RecordOptions {
   std::vector<std::string> categories;
   access::Placement placement = access::Placement::kMessage;
   int parent = -1;
-  std::string home;  // HOME field
+  std::string home;                 // HOME field
+  std::vector<std::string> tagged;  // regions of a genuine tag of this gateway's region
 };
 
 class Driver {
@@ -89,7 +90,7 @@ class Driver {
   absl::Time now = absl::FromCivil(absl::CivilSecond(2026, 11, 24, 12, 0, 0), absl::UTCTimeZone());
 
  private:
-  access::Findings MakeFindings(const std::vector<RecordOptions>& records, bool request) const;
+  access::Findings MakeFindings(const std::vector<RecordOptions>& records, bool request);
   std::string Token(const Caller& caller) const;
   void Carry(Effects effects);
   void CarryOne(Effect effect);
@@ -115,6 +116,7 @@ class Driver {
   std::deque<Event> pending_;
   bool pumping_ = false;
   std::optional<End> end_;
+  std::deque<std::string> tags_;  // findings point into them
   Handle next_request_ = 1, next_response_ = 1;
 };
 
