@@ -14,7 +14,6 @@
 namespace domicile::enforce {
 
 using access::Action;
-using access::Effect;
 using access::Reason;
 
 Call::Call(std::shared_ptr<const Snapshot> snapshot)
@@ -158,7 +157,8 @@ Strength CallState::ReleaseStrength() const {
 }
 
 Reason CallState::HiddenReason() const {
-  return pre_.hidden == Effect::kEscalate ? Reason::kExceptionRequired : Reason::kNotPermitted;
+  return pre_.hidden == access::Effect::kEscalate ? Reason::kExceptionRequired
+                                                  : Reason::kNotPermitted;
 }
 
 uint64_t CallState::OpenExceptionFor(Reason shown) {
@@ -331,7 +331,8 @@ void CallState::Handle_(SnapshotChanged event) {
   if (pre_.answer && hop_open_) return EndWith(Reason::kPolicyChanged);
   if (!asked_) return;
   for (const JudgedRecord& record : asked_->judged) {
-    if (policy::Decide(*snapshot_->policy, RequestFacts(), record.facts).effect < Effect::kMask) {
+    if (policy::Decide(*snapshot_->policy, RequestFacts(), record.facts).effect <
+        access::Effect::kMask) {
       return EndWith(Reason::kPolicyChanged);
     }
   }

@@ -10,7 +10,6 @@
 namespace domicile::enforce {
 
 using access::Action;
-using access::Effect;
 using access::Reason;
 
 void CallState::Handle_(RequestMessage event) {
@@ -159,8 +158,8 @@ void CallState::ForwardHome(std::shared_ptr<RequestUnit> unit, access::RegionInd
                  .strength = Strength::kIntegrated,
                  .forwarded_to = home};
   access::RecordDecision onward;
-  onward.effect = Effect::kAllow;
-  onward.existence = Effect::kAllow;
+  onward.effect = access::Effect::kAllow;
+  onward.existence = access::Effect::kAllow;
   onward.reason = Reason::kRule;
   recorder_->AddCall(note, facts_, Reason::kRule, &onward, unit->findings.subjects, book_, now_);
   Commit(Strength::kIntegrated, [this, unit] { ForwardNow(*unit, {}); });
@@ -170,7 +169,7 @@ void CallState::JudgeRequest(std::shared_ptr<RequestUnit> unit) {
   const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_};
   std::vector<JudgedRecord> judged = Judge(input, book_, unit->findings);
   for (const JudgedRecord& record : judged) {
-    if (record.decision.effect < Effect::kMask) return DenyJudged(*unit, judged);
+    if (record.decision.effect < access::Effect::kMask) return DenyJudged(*unit, judged);
   }
   absl::StatusOr<access::Edit> edit = Stamp(*unit, judged);
   if (!edit.ok()) return Deny(Reason::kKeysUnavailable, audit::Direction::kRequest, unit->number);
@@ -205,13 +204,14 @@ void CallState::DenyJudged(const RequestUnit& unit, absl::Span<const JudgedRecor
   const JudgedRecord* worst = nullptr;
   bool hidden = false;
   for (const JudgedRecord& record : judged) {
-    if (record.decision.effect >= Effect::kMask) continue;
-    if (record.decision.existence < Effect::kMask) hidden = true;
+    if (record.decision.effect >= access::Effect::kMask) continue;
+    if (record.decision.existence < access::Effect::kMask) hidden = true;
     if (worst == nullptr || record.decision.effect < worst->decision.effect) worst = &record;
   }
-  const Reason shown = hidden                                        ? HiddenReason()
-                       : worst->decision.effect == Effect::kEscalate ? Reason::kExceptionRequired
-                                                                     : Reason::kNotPermitted;
+  const Reason shown = hidden ? HiddenReason()
+                       : worst->decision.effect == access::Effect::kEscalate
+                           ? Reason::kExceptionRequired
+                           : Reason::kNotPermitted;
   const uint64_t exception = OpenExceptionFor(shown);
   EntryNote note{.direction = audit::Direction::kRequest,
                  .message = unit.number,
@@ -318,8 +318,8 @@ void CallState::ForwardNow(const RequestUnit& unit, access::Edit edit) {
 // S14: the answer goes out before anything is read about the data subject; afterwards the exact
 // decision is recorded, where the person is at home.
 void CallState::AnswerPreDecided(std::shared_ptr<RequestUnit> unit) {
-  const Reason shown =
-      *pre_.answer == Effect::kEscalate ? Reason::kExceptionRequired : Reason::kNotPermitted;
+  const Reason shown = *pre_.answer == access::Effect::kEscalate ? Reason::kExceptionRequired
+                                                                 : Reason::kNotPermitted;
   judging_after_end_ = true;
   EndWith(shown, OpenExceptionFor(shown));
   if (!unit->findings.readable() || unit->findings.subjects.empty()) {
@@ -344,8 +344,8 @@ void CallState::AnswerPreDecided(std::shared_ptr<RequestUnit> unit) {
 }
 
 void CallState::RecordPreDecided(const RequestUnit& unit, bool located) {
-  const Reason shown =
-      *pre_.answer == Effect::kEscalate ? Reason::kExceptionRequired : Reason::kNotPermitted;
+  const Reason shown = *pre_.answer == access::Effect::kEscalate ? Reason::kExceptionRequired
+                                                                 : Reason::kNotPermitted;
   const uint64_t exception = OpenExceptionFor(shown);
   EntryNote note{.direction = audit::Direction::kRequest,
                  .message = unit.number,

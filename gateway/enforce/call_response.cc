@@ -11,7 +11,6 @@
 namespace domicile::enforce {
 
 using access::Action;
-using access::Effect;
 using access::Placement;
 using access::Reason;
 
@@ -153,15 +152,15 @@ void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> ju
   for (size_t i = 0; i < judged.size(); ++i) {
     const access::RecordFinding& record = unit.findings.records[i];
     const access::RecordDecision& decision = judged[i].decision;
-    const bool may_know = decision.existence >= Effect::kMask;
+    const bool may_know = decision.existence >= access::Effect::kMask;
     if (record.parent >= 0 && gone[record.parent]) {
       gone[i] = true;
       continue;
     }
-    if (decision.effect >= Effect::kMask) {
+    if (decision.effect >= access::Effect::kMask) {
       unit.edit.records[i].masked = decision.masked;
       unit.edit.records[i].cleared = decision.cleared;
-      if (decision.effect == Effect::kMask && may_know) ++unit.masked;
+      if (decision.effect == access::Effect::kMask && may_know) ++unit.masked;
       unit.origins = unit.origins | judged[i].facts.origins;
       continue;
     }
@@ -178,9 +177,9 @@ void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> ju
       continue;
     }
     unit.fate = ResponseUnit::Fate::kEnd;
-    unit.end_reason = !may_know                              ? HiddenReason()
-                      : decision.effect == Effect::kEscalate ? Reason::kExceptionRequired
-                                                             : Reason::kNotPermitted;
+    unit.end_reason = !may_know                                      ? HiddenReason()
+                      : decision.effect == access::Effect::kEscalate ? Reason::kExceptionRequired
+                                                                     : Reason::kNotPermitted;
     return;
   }
 }
@@ -243,7 +242,8 @@ void CallState::FinishResponse() {
 bool CallState::MayKnowAll() const {
   access::RecordFacts anybody;
   anybody.origins = upstream_.holds;
-  return policy::Decide(*snapshot_->policy, ResponseFacts(), anybody).existence >= Effect::kMask;
+  return policy::Decide(*snapshot_->policy, ResponseFacts(), anybody).existence >=
+         access::Effect::kMask;
 }
 
 std::vector<std::pair<std::string, std::string>> CallState::Trailers() const {
