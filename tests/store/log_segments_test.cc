@@ -150,10 +150,10 @@ class GatedSyncs {
 
 TEST(P2LogSegments, NothingIsAcknowledgedBeforeItsSync) {
   FaultyFiles disk;
+  GatedSyncs syncs;  // outlives the log, whose last head is synced, too
   auto log = LogSegments::Open(LogOptionsFor(&disk));
   ASSERT_OK(log);
   ASSERT_OK(AppendAndWait(**log, {"first"}, Strength::kDurable).status);
-  GatedSyncs syncs;
   disk.SetFaults(syncs.Faults());
   std::atomic<bool> answered{false};
   support::Notification done;
@@ -173,13 +173,13 @@ TEST(P2LogSegments, NothingIsAcknowledgedBeforeItsSync) {
 // Whoever comes while a sync runs shares the next one; a full queue is said at once.
 TEST(LogSegments, AGroupSharesOneSyncAndTheQueueIsBounded) {
   FaultyFiles disk;
+  GatedSyncs syncs;  // outlives the log, whose last head is synced, too
   LogOptions options = LogOptionsFor(&disk);
   options.segment_bytes = 1 << 20;
   options.queued_entries_max = 100;
   auto log = LogSegments::Open(std::move(options));
   ASSERT_OK(log);
   ASSERT_OK(AppendAndWait(**log, {"first"}, Strength::kDurable).status);
-  GatedSyncs syncs;
   disk.SetFaults(syncs.Faults());
   support::Countdown all(101);
   std::atomic<int> good{0};
