@@ -134,6 +134,13 @@ absl::Status Gateway::OpenLog() {
   options.signer.sign = [ring = material_.log, key](absl::string_view text) {
     return key->signing().Sign(text);
   };
+  // Heads that an earlier key of the ring signed still hold after a rotation.
+  for (const crypto::RingKey& older : material_.log->keys()) {
+    if (&older == key) continue;
+    DOMICILE_ASSIGN_OR_RETURN(audit::VerifierKey verifier,
+                              audit::MakeVerifierKey(options.origin, older.signing().public_key()));
+    options.older_keys.push_back(std::move(verifier));
+  }
   options.checkpoint_interval = config_.checkpoint;
   log_key_ = options.signer.key;
   absl::StatusOr<std::unique_ptr<store::LogSegments>> log =
