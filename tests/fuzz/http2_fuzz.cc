@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -83,12 +85,19 @@ class Session final : public SessionUser {
   void OnRequest(Http2Stream& stream, const HeaderBlock& headers, bool) override {
     RequestHead head;
     RequestProblem problem = CheckRequest(headers, headers.size() % 2 == 0, &head);
+    DOMICILE_CHECK(!Name(ReasonOf(problem)).empty());
+    headers.Find("domicile-purpose");
     HeaderBlock answer;
     answer.Add(":status", "200");
     if (problem != RequestProblem::kNone) return stream.SendHeaders(answer, /*end=*/true);
     HeaderBlock copied;
     CopyRequestMetadata(headers, headers.size() % 3 == 0, &copied);
     DOMICILE_CHECK(CheckMetadata(copied) == MetadataProblem::kNone);
+    for (size_t i = 0; i < copied.size(); ++i) {
+      std::optional<std::string> binary = DecodeBinaryValue(copied.value(i));
+      if (binary.has_value())
+        DOMICILE_CHECK(DecodeBinaryValue(EncodeBinaryValue(*binary)) == binary);
+    }
     if (head.timeout.has_value()) DOMICILE_CHECK(ParseTimeout(FormatTimeout(*head.timeout)));
     auto* user = new Stream(&stream, streams_);  // deletes itself when closed
     user->reader().set_encoding(head.gzip ? MessageReader::Encoding::kGzip
@@ -135,10 +144,15 @@ void Run(bool client, const std::string& bytes) {
       char rest[65536];
       while (recv(fds[1], rest, sizeof rest, MSG_DONTWAIT) > 0) {
       }
-      ssize_t now = send(fds[1], bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      // A client opens its streams once it has SETTINGS (9 bytes when they are empty); what answers
+      // them has to come later.
+      const bool first = client && sent == 0;
+      const size_t size = first ? std::min<size_t>(9, bytes.size()) : bytes.size() - sent;
+      ssize_t now = send(fds[1], bytes.data() + sent, size, MSG_NOSIGNAL);
       if (now > 0) sent += static_cast<size_t>(now);
       if (sent == bytes.size() || now < 0) shutdown(fds[1], SHUT_WR);
-      if (sent < bytes.size() && now >= 0) feed.Arm(absl::ZeroDuration());
+      if (sent < bytes.size() && now >= 0)
+        feed.Arm(first ? absl::Milliseconds(1) : absl::ZeroDuration());
     });
     feed.Arm(absl::ZeroDuration());
     EventLoop::Timer give_up(**loop, [&] { (*loop)->Stop(); });
