@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/check.h"
+#include "gateway/crypto/digest.h"
 #include "gateway/enforce/call_state.h"
 #include "gateway/enforce/errors.h"
 #include "gateway/policy/purposes.h"
@@ -50,25 +51,33 @@ void CallState::Handle_(CallOpened event) {
   decision_hex_ = absl::BytesToHexString(event.randomness.substr(0, 16));
   recorder_.emplace(id, event.randomness.substr(16, 16));
   random_forward_nonce_ = event.randomness.substr(32, 16);
-  std::memcpy(&random_exception_, event.randomness.data() + 48, sizeof random_exception_);
-  random_exception_ |= 1;  // never zero, which means none
 
   if (snapshot_->policy == nullptr)
     return Deny(Reason::kPolicyUnavailable, audit::Direction::kCall, 0);
   recorder_->SetCaller(snapshot_, &method_, nullptr);
+  if (event.problem != Reason::kRule) return DenyMalformed(event.problem);
   if (!Identify()) return;
   if (method_.action == Action::kUnlabelled) {
     return Deny(Reason::kMethodNotClassified, audit::Direction::kCall, 0);
   }
   Emit(SetTimer{caller_.principal.valid_until});
   if (method_.action == Action::kNone) {
+    // Nothing of it is decided, so no gateway answers it early.
+    if (caller_.peer_answered) return Deny(Reason::kForwardInvalid, audit::Direction::kCall, 0);
     pass_through_ = true;
     return OpenHop(std::nullopt);
   }
   PreDecide();
 }
 
-bool CallState::Identify() {
+// The entry says who sent it as far as that can be read; a problem of theirs does not replace the
+// request's own.
+void CallState::DenyMalformed(Reason problem) {
+  IdentifyCaller();
+  Deny(problem, audit::Direction::kCall, 0);
+}
+
+void CallState::IdentifyCaller() {
   identity::Credentials credentials;
   if (evidence_.certificate) credentials.certificate = &*evidence_.certificate;
   credentials.authorization = evidence_.authorization;
@@ -84,6 +93,10 @@ bool CallState::Identify() {
   caller_ = identity::Identify(*snapshot_->trust, snapshot_->policy->vocabulary(), credentials,
                                now_, tokens_, replays_);
   recorder_->SetCaller(snapshot_, &method_, &caller_);
+}
+
+bool CallState::Identify() {
+  IdentifyCaller();
   if (!caller_.identified()) {
     Deny(caller_.problem, audit::Direction::kCall, 0);
     return false;
@@ -105,7 +118,9 @@ bool CallState::Identify() {
   policy::Declaration declaration;
   declaration.kind = facts_.kind;
   declaration.roles = facts_.roles;
-  declaration.workloads = facts_.workloads_opening;
+  // What a peer denied is recorded as it was asked there; nothing can follow from it.
+  declaration.workloads =
+      caller_.peer_answered ? facts_.workloads_restricting : facts_.workloads_opening;
   declaration.method = method_.path;
   declaration.purpose = facts_.purpose;
   declaration.ticket_valid = facts_.ticket_valid;
@@ -122,6 +137,8 @@ bool CallState::Identify() {
 void CallState::PreDecide() {
   access::CategorySet returnable = method_.response_categories;
   pre_ = policy::PreDecide(*snapshot_->policy, facts_, returnable, {});
+  // Told, not asked: what this region would have said is recorded, and nothing goes on.
+  if (caller_.peer_answered && !pre_.answer) pre_.answer = access::Effect::kDeny;
   // A stream's first message may never come; a single request is waited for, so that the entry
   // can name whom it was about.
   if (pre_.answer && method_.client_streaming) {
@@ -161,8 +178,17 @@ Reason CallState::HiddenReason() const {
                                                   : Reason::kNotPermitted;
 }
 
-uint64_t CallState::OpenExceptionFor(Reason shown) {
-  return shown == Reason::kExceptionRequired ? random_exception_ : 0;
+// Both gateways of a call give its draft one id: it follows from the decision id that the entry
+// gateway chose, and no peer can choose the id itself.
+uint64_t CallState::OpenExceptionFor(Reason shown) const {
+  if (shown != Reason::kExceptionRequired) return 0;
+  const std::string id = caller_.peer_answered ? std::string(caller_.peer_decision_id.begin(),
+                                                             caller_.peer_decision_id.end())
+                                               : absl::HexStringToBytes(decision_hex_);
+  const crypto::Digest digest = crypto::Sha256(absl::StrCat("domicile-exception/v1", id));
+  uint64_t exception = 0;
+  std::memcpy(&exception, digest.data(), sizeof exception);
+  return exception | 1;  // never zero, which means none
 }
 
 // ---- Questions -----------------------------------------------------------------------------
@@ -216,8 +242,9 @@ void CallState::Handle_(Appended event) {
   auto asked = appending_.extract(event.question);
   if (asked.empty()) return;
   --open_appends_;
-  if (ended_ || asked.mapped() == nullptr) return;
-  if (!event.result.status.ok()) return EndWith(Reason::kAuditUnavailable);
+  if ((ended_ && !judging_after_end_) || asked.mapped() == nullptr) return;
+  // After the end there is nobody to tell, and nothing goes on without its entry.
+  if (!event.result.status.ok()) return ended_ ? void() : EndWith(Reason::kAuditUnavailable);
   asked.mapped()();
 }
 
@@ -232,13 +259,13 @@ void CallState::Deny(Reason reason, audit::Direction direction, uint64_t message
   Commit(Strength::kDurable, [this, reason] { EndWith(reason); });
 }
 
-void CallState::EndWith(Reason recorded, uint64_t exception) {
+void CallState::EndWith(Reason recorded, uint64_t exception, bool keep_request) {
   if (ended_) return;
   const Denial denial =
       MakeDenial(recorded, decision_hex_,
                  exception == 0 ? "" : absl::StrCat(absl::Hex(exception, absl::kZeroPad16)));
   RecordOutcome(static_cast<int>(audit::OutcomeEntry::kNeverAnswered), "", recorded);
-  Emit(End{denial.grpc_status, denial.message, denial.details, false, {}});
+  Emit(End{denial.grpc_status, denial.message, denial.details, false, keep_request, {}});
   GiveUp();
 }
 
@@ -264,12 +291,13 @@ void CallState::RecordOutcome(int grpc_status, absl::string_view text_digest, Re
   outcome.messages_released = static_cast<uint32_t>(released_);
   outcome.homes_registered = homes_registered_;
   outcome.records_stamped = records_stamped_;
+  outcome.peer_decision_id = peer_decision_id_;
   recorder_->AddOutcome(std::move(outcome), text_digest, now_);
 }
 
 void CallState::SettleDone() {
   if (!ended_ || done_) return;
-  if (open_appends_ > 0 || !locating_.empty()) return;
+  if (open_appends_ > 0 || !locating_.empty() || telling_home_) return;
   done_ = true;
   Emit(Done{});
 }
@@ -277,6 +305,7 @@ void CallState::SettleDone() {
 // ---- What else may happen ------------------------------------------------------------------
 
 void CallState::Handle_(UpstreamFailed event) {
+  if (telling_home_) return HomeWasTold(event.reason);
   if (!closing_) EndWith(event.reason);
 }
 
@@ -287,6 +316,7 @@ void CallState::Handle_(ClientCancelled event) {
 }
 
 void CallState::Handle_(LimitHit event) {
+  if (telling_home_) return HomeWasTold(event.reason);
   if (ended_ || closing_) return;
   // What the transport could not read as a message of the method is a denial of its own.
   const bool about_message = event.reason == Reason::kMessageUnreadable ||

@@ -14,8 +14,10 @@
 // durable, and none at all after an End.
 // INVARIANT: exactly one End is emitted, or none when the client went away first;
 // after it only Append, Locate, CancelUpstream and Done follow (a pre-decided call
-// is recorded exactly after it was answered, S14). Done is last. At End the proxy
-// forgets every message that it still holds.
+// is recorded exactly after it was answered, S14), and, when that call was about
+// somebody at home elsewhere, OpenUpstream of that region's gateway with the
+// request, so that the home's log holds it too (docs/adr/0007). Done is last. At
+// End the proxy forgets every message that it still holds, but for such a request.
 //
 // Lifetime: one Call for one stream, owned by its loop. Thread-compatible.
 // Errors: none; whatever cannot be found out ends the call with its own reason.
@@ -42,18 +44,20 @@ namespace domicile::enforce {
 // A message that the proxy holds, numbered from 1 in each direction.
 using Handle = uint64_t;
 
-// Fresh random bytes that CallOpened needs: 16 decision id, 16 nonce seed, 16 forward nonce, 8
-// exception id.
-inline constexpr size_t kRandomBytes = 56;
+// Fresh random bytes that CallOpened needs: 16 decision id, 16 nonce seed, 16 forward nonce.
+inline constexpr size_t kRandomBytes = 48;
 
 // ---- What happens (events) ----------------------------------------------------------------
 
-// The request headers were read and pass the transport's checks.
+// The request headers were read.
 struct CallOpened {
+  // What the transport found wrong with them (kMethodUnknown, kRequestMalformed, ...): the call is
+  // denied with it, and recorded. `method` is empty then, and `evidence` holds what could be read.
+  access::Reason problem = access::Reason::kRule;
   access::Method method;   // from the schema that belongs to the snapshot
   UpstreamFacts upstream;  // of the upstream that serves it here
   CallEvidence evidence;   // certificate, token, the client's four metadata, forward statement
-  std::string randomness;  // kRandomBytes fresh random bytes: decision id, nonces, exception id
+  std::string randomness;  // kRandomBytes fresh random bytes
   // Of the loop; outlive the Call. Null: nothing is remembered, and no forwarded call accepted.
   identity::TokenCache* tokens = nullptr;
   identity::ReplayWindow* replays = nullptr;
@@ -86,6 +90,8 @@ struct Appended {
 };
 struct ResponseHeaders {  // not for trailers-only answers
   absl::Time now;
+  // `domicile-decision-id` of the home gateway that answers, lower-case hex; "" of an upstream.
+  std::string peer_decision_id = {};
 };
 struct ResponseMessage {
   Handle handle;
@@ -96,6 +102,7 @@ struct ResponseEnded {        // trailers, or a trailers-only answer
   int grpc_status;            // 0 to 16; anything else is the proxy's UpstreamFailed
   std::string status_digest;  // SHA-256 of the upstream's text, 32 bytes; empty when it had none
   absl::Time now;
+  std::string peer_decision_id = {};  // as in ResponseHeaders, of a trailers-only answer
 };
 struct UpstreamFailed {   // could not connect, reset, broke the protocol, went away
   access::Reason reason;  // kUpstreamUnavailable, kUpstreamInvalid or kPeerUnavailable
@@ -138,7 +145,8 @@ struct Append {
   Strength strength;
 };
 // Choose the next hop and send the request headers there: this region's upstream, or the gateway
-// of `peer` with a fresh forwarding statement.
+// of `peer` with a fresh forwarding statement. After End its answer reaches nobody, and the
+// caller's deadline does not hold: the proxy waits kToldHomeMax for it.
 struct OpenUpstream {
   std::optional<access::RegionIndex> peer;
   identity::ForwardStatement forward;  // filled when `peer` is set; the proxy signs it
@@ -166,6 +174,8 @@ struct End {
   // Upstream's own status text, details and trailing metadata may pass (method with action none, or
   // answered by the home gateway).
   bool upstream_text = false;
+  // Request messages are kept: after Locate and Append they may be forwarded to the home gateway.
+  bool keep_request = false;
   // Trailing metadata of ours: domicile-origin, domicile-withheld, domicile-masked,
   // domicile-complete.
   std::vector<std::pair<std::string, std::string>> trailers;

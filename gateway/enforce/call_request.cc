@@ -299,6 +299,8 @@ void CallState::OpenHop(std::optional<access::RegionIndex> peer) {
                                         {"domicile-region", evidence_.region},
                                         {"domicile-ticket", evidence_.ticket}});
     std::memcpy(forward.nonce.data(), random_forward_nonce_.data(), forward.nonce.size());
+    forward.decision_id = recorder_->decision_id();
+    forward.answered = ended_;
     forward.time = absl::FromUnixMillis(absl::ToUnixMillis(now_));
   }
   Emit(std::move(open));
@@ -316,15 +318,15 @@ void CallState::ForwardNow(const RequestUnit& unit, access::Edit edit) {
 }
 
 // S14: the answer goes out before anything is read about the data subject; afterwards the exact
-// decision is recorded, where the person is at home.
+// decision is recorded, where the person is at home. Where a peer has answered already, the record
+// comes first, so that our answer says that there is one.
 void CallState::AnswerPreDecided(std::shared_ptr<RequestUnit> unit) {
-  const Reason shown = *pre_.answer == access::Effect::kEscalate ? Reason::kExceptionRequired
-                                                                 : Reason::kNotPermitted;
   judging_after_end_ = true;
-  EndWith(shown, OpenExceptionFor(shown));
+  closing_ = true;
+  const Reason shown = PreDecidedReason();
+  if (!caller_.peer_answered) EndWith(shown, OpenExceptionFor(shown), MayTellHome(*unit));
   if (!unit->findings.readable() || unit->findings.subjects.empty()) {
-    RecordPreDecided(*unit, false);
-    return CommitLater();
+    return RecordPreDecided(*unit, false);
   }
   // The proxy may free the message now; the look-up and the entry need the subjects alone.
   for (access::RecordFinding& record : unit->findings.records) {
@@ -338,14 +340,22 @@ void CallState::AnswerPreDecided(std::shared_ptr<RequestUnit> unit) {
     for (size_t i = 0; located && i < result.subjects.size(); ++i) {
       book_.Learn(unit->findings.subjects[i], std::move(result.subjects[i]));
     }
+    if (located && MayTellHome(*unit)) {
+      if (std::optional<access::RegionIndex> home = HomeElsewhere(*unit)) {
+        return TellHome(unit, *home);
+      }
+    }
     RecordPreDecided(*unit, located);
-    CommitLater();
   });
 }
 
+Reason CallState::PreDecidedReason() const {
+  return *pre_.answer == access::Effect::kEscalate ? Reason::kExceptionRequired
+                                                   : Reason::kNotPermitted;
+}
+
 void CallState::RecordPreDecided(const RequestUnit& unit, bool located) {
-  const Reason shown = *pre_.answer == access::Effect::kEscalate ? Reason::kExceptionRequired
-                                                                 : Reason::kNotPermitted;
+  const Reason shown = PreDecidedReason();
   const uint64_t exception = OpenExceptionFor(shown);
   EntryNote note{.direction = audit::Direction::kRequest,
                  .message = unit.number,
@@ -367,6 +377,8 @@ void CallState::RecordPreDecided(const RequestUnit& unit, bool located) {
                        unit.findings.subjects, book_, now_);
   }
   if (exception != 0) recorder_->AddDraft(exception, RequestFacts(), {}, pre_.decision, now_);
+  if (ended_) return CommitLater();
+  Commit(Strength::kDurable, [this, shown, exception] { EndWith(shown, exception); });
 }
 
 }  // namespace domicile::enforce

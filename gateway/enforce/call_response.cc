@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gateway/enforce/call_state.h"
@@ -14,8 +15,20 @@ using access::Action;
 using access::Placement;
 using access::Reason;
 
+// Outside text: what is no decision id is none.
+void CallState::LearnPeerDecision(absl::string_view hex) {
+  constexpr absl::string_view kDigits = "0123456789abcdef";
+  if (!hop_peer_ || hex.size() != 2 * peer_decision_id_.size() ||
+      hex.find_first_not_of(kDigits) != absl::string_view::npos) {
+    return;
+  }
+  const std::string bytes = absl::HexStringToBytes(hex);
+  std::copy(bytes.begin(), bytes.end(), peer_decision_id_.begin());
+}
+
 void CallState::Handle_(ResponseHeaders event) {
   if (ended_ || closing_) return;
+  LearnPeerDecision(event.peer_decision_id);
   response_headers_ = true;
   // A single answer may still be withheld, and then the call has the shape of any other denial.
   if (method_.server_streaming || pass_through_) SendHeadersOnce();
@@ -38,7 +51,14 @@ void CallState::Handle_(ResponseMessage event) {
 }
 
 void CallState::Handle_(ResponseEnded event) {
+  // UNAVAILABLE: the home could not record it.
+  constexpr int kUnavailable = 14;
+  if (telling_home_) {
+    return HomeWasTold(event.grpc_status == kUnavailable ? std::optional(Reason::kPeerUnavailable)
+                                                         : std::nullopt);
+  }
   if (ended_ || closing_) return;
+  LearnPeerDecision(event.peer_decision_id);
   response_end_ = std::move(event);
   ReleaseReady();
 }

@@ -3,6 +3,7 @@
 // Not a door of the room. The life of a call, in the order of the design:
 //   open      identify, pre-decide                                 (call.cc)
 //   request   locate, choose the hop, judge, record, forward       (call_request.cc)
+//   told home a pre-decided call, recorded where the person lives  (call_told_home.cc)
 //   response  locate, judge, record, release                       (call_response.cc)
 //   end       one End, what is left to record, Done                (call.cc)
 // A question to the store or the log has a number; its answer finds the
@@ -88,8 +89,10 @@ class CallState {
 
   // call.cc
   bool Identify();
+  void IdentifyCaller();
+  void DenyMalformed(access::Reason problem);
   void PreDecide();
-  void EndWith(access::Reason recorded, uint64_t exception = 0);
+  void EndWith(access::Reason recorded, uint64_t exception = 0, bool keep_request = false);
   void EndUnanswered();  // records what is left when the client is gone or the end was sent
   void GiveUp();         // everything but the record
   void RecordOutcome(int grpc_status, absl::string_view text_digest, access::Reason reason);
@@ -98,7 +101,7 @@ class CallState {
             absl::Span<const access::DataSubject> subjects = {});
   // What the caller is shown wherever they may not know that the person exists (S14).
   access::Reason HiddenReason() const;
-  uint64_t OpenExceptionFor(access::Reason shown);
+  uint64_t OpenExceptionFor(access::Reason shown) const;
   Strength ReleaseStrength() const;
   access::CallFacts RequestFacts() const;
   access::CallFacts ResponseFacts() const;
@@ -121,10 +124,18 @@ class CallState {
   void ForwardNow(const RequestUnit& unit, access::Edit edit);
   void HideRequest(access::Reason recorded, const RequestUnit& unit);
   void AnswerPreDecided(std::shared_ptr<RequestUnit> unit);
+  access::Reason PreDecidedReason() const;
+  // Where else all of its data subjects are at home; none when that is here or cannot be said.
+  std::optional<access::RegionIndex> HomeElsewhere(const RequestUnit& unit) const;
   void RecordPreDecided(const RequestUnit& unit, bool located);
+  // call_told_home.cc: a pre-decided call, told to the home gateway after it was answered.
+  bool MayTellHome(const RequestUnit& unit) const;
+  void TellHome(std::shared_ptr<RequestUnit> unit, access::RegionIndex home);
+  void HomeWasTold(std::optional<access::Reason> failed);
   void OpenHop(std::optional<access::RegionIndex> peer);
 
   // call_response.cc
+  void LearnPeerDecision(absl::string_view hex);
   void PumpResponses();
   void StartResponse(std::shared_ptr<ResponseUnit> unit);
   void JudgeResponse(std::shared_ptr<ResponseUnit> unit);
@@ -154,7 +165,6 @@ class CallState {
   identity::ReplayWindow* replays_ = nullptr;
   std::string decision_hex_;
   std::string random_forward_nonce_;
-  uint64_t random_exception_ = 0;
   std::optional<Recorder> recorder_;
 
   // Who asks, and what can be said before anybody is looked up.
@@ -188,6 +198,7 @@ class CallState {
   std::deque<std::shared_ptr<ResponseUnit>> responses_;
   bool response_busy_ = false;
   bool response_headers_ = false;
+  audit::DecisionId peer_decision_id_{};  // of the home gateway that answers
   bool headers_sent_ = false;
   uint64_t responses_seen_ = 0;
   uint64_t released_ = 0;
@@ -206,6 +217,7 @@ class CallState {
   uint32_t questions_ = 0;
   uint32_t open_appends_ = 0;
   bool judging_after_end_ = false;
+  bool telling_home_ = false;  // OpenUpstream was emitted after End; its answer is waited for
   absl::flat_hash_map<uint32_t, absl::AnyInvocable<void(LocateResult)>> locating_;
   absl::flat_hash_map<uint32_t, absl::AnyInvocable<void(absl::Status)>> registering_;
   absl::flat_hash_map<uint32_t, absl::AnyInvocable<void()>> appending_;  // null: nobody waits

@@ -61,6 +61,7 @@ audit::DecisionEntry Recorder::Begin(const EntryNote& note, const access::CallFa
   if (caller_ == nullptr || snapshot_ == nullptr) return entry;
   if (caller_->forwarded && snapshot_->policy != nullptr) {
     entry.forwarded_by = snapshot_->policy->vocabulary().regions.Find(caller_->peer_region);
+    if (entry.forwarded_by) entry.peer_decision_id = caller_->peer_decision_id;
   }
   const access::Principal& who = caller_->principal;
   const std::string& name = who.subject.empty() ? who.workload : who.subject;
@@ -146,6 +147,8 @@ void Recorder::AddCall(const EntryNote& note, const access::CallFacts& facts, Re
   if (decision != nullptr) entry.SetAnswer(*decision);
   entry.reason = reason;
   entry.shown_reason = note.shown ? *note.shown : access::ShownFor(reason).reason;
+  // What the answer was given for, before anything was known of a record (S14).
+  if (note.pre_decided && method_ != nullptr) entry.categories = method_->response_categories;
   std::vector<const access::DataSubject*> named;
   for (const access::DataSubject& subject : subjects) named.push_back(&subject);
   Finish(std::move(entry), named, book, now);

@@ -70,6 +70,7 @@ class Recorder {
   void AddAlert(access::Alert level, audit::AlertCause cause, access::Reason reason,
                 absl::Time now);
 
+  const audit::DecisionId& decision_id() const { return decision_id_; }
   bool empty() const { return entries_.empty() && status_.ok(); }
   // All entries so far, encoded; forgets them.
   absl::StatusOr<std::vector<std::string>> Take();

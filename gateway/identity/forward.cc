@@ -49,6 +49,8 @@ std::string EncodeStatement(const ForwardStatement& s) {
   writer.Bytes(8, View(s.metadata_digest));
   writer.Bytes(9, View(s.nonce));
   writer.Varint(10, static_cast<uint64_t>(absl::ToUnixMillis(s.time)));
+  writer.Bytes(11, View(s.decision_id));
+  if (s.answered) writer.Varint(12, 1);
   return out;
 }
 
@@ -58,6 +60,10 @@ bool ReadField(const base::CanonicalField& field, ForwardStatement& s) {
     if (field.is_bytes || field.varint > uint64_t{1} << 48) return false;
     s.time = absl::FromUnixMillis(static_cast<int64_t>(field.varint));
     return true;
+  }
+  if (field.number == 12) {
+    s.answered = !field.is_bytes && field.varint == 1;
+    return s.answered;
   }
   if (!field.is_bytes) return false;
   switch (field.number) {
@@ -84,6 +90,8 @@ bool ReadField(const base::CanonicalField& field, ForwardStatement& s) {
       return Copy(field.bytes, s.metadata_digest);
     case 9:
       return Copy(field.bytes, s.nonce);
+    case 11:
+      return Copy(field.bytes, s.decision_id);
     default:
       return false;
   }
@@ -100,7 +108,8 @@ absl::StatusOr<ForwardStatement> DecodeStatement(absl::string_view bytes) {
   // One encoding for each value: repeated fields and written zeros end here.
   if (EncodeStatement(statement) != bytes) return Malformed("not in its canonical form");
   if (statement.region.empty() || statement.target.empty() || statement.method.empty() ||
-      statement.nonce == ForwardNonce{} || statement.time == absl::InfinitePast()) {
+      statement.nonce == ForwardNonce{} || statement.decision_id == ForwardDecisionId{} ||
+      statement.time == absl::InfinitePast()) {
     return Malformed("a field is missing");
   }
   return statement;

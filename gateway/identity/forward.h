@@ -11,7 +11,8 @@
 // statement: 1 region of the signer  2 its gateway id  3 region it is sent to
 //   4 SHA-256 of the token, or empty  5 workload's SPIFFE ID  6 SHA-256 of the workload's
 //   certificate  7 method path  8 SHA-256 of the client's metadata  9 nonce (16 bytes)
-//   10 time, Unix milliseconds
+//   10 time, Unix milliseconds  11 decision id of the signer's entries (16 bytes)
+//   12 the number 1 when the signer has answered the caller with a denial already, or left out
 // Errors: InvalidArgument for form; Unauthenticated for key, signature, time, replay or
 // a fact that differs from the call; ResourceExhausted when the replay window is full.
 // Limits: 4 KiB; kForwardWindow old, kTokenSkew in the future.
@@ -39,6 +40,7 @@ namespace domicile::identity {
 inline constexpr absl::Duration kForwardWindow = absl::Seconds(30);
 
 using ForwardNonce = std::array<uint8_t, 16>;
+using ForwardDecisionId = std::array<uint8_t, 16>;
 
 struct ForwardStatement {
   std::string region;              // of the gateway that signs
@@ -51,6 +53,10 @@ struct ForwardStatement {
   Sha256Bytes metadata_digest{};   // ClientMetadataDigest
   ForwardNonce nonce{};
   absl::Time time = absl::InfinitePast();  // whole milliseconds
+  ForwardDecisionId decision_id{};         // what the entry gateway's entries call this call
+  // The caller has its answer, a denial (S14). The home gateway decides and records; it forwards
+  // nothing, and nobody reads what it answers.
+  bool answered = false;
   friend bool operator==(const ForwardStatement&, const ForwardStatement&) = default;
 };
 

@@ -140,6 +140,8 @@ class Identifier {
       return Deny(Reason::kForwardInvalid,
                   "forward statement is for another region, method or metadata");
     }
+    result_.peer_decision_id = statement_->decision_id;
+    result_.peer_answered = statement_->answered;
     // A claim of the peer: it adds its country and meets rules that restrict, never more.
     result_.principal.workload = statement_->workload;
     workload_ = trust_.workloads.Find(statement_->workload);
@@ -150,6 +152,8 @@ class Identifier {
 
   bool FindToken() {
     if (call_.authorization.empty()) {
+      // A service that a peer denied already: recorded on the peer's word, which opens nothing.
+      if (result_.peer_answered) return true;
       if (result_.forwarded || workload_->speaks != Speaks::kForItself) {
         return Deny(Reason::kTokenMissing, "this caller needs the token of a human");
       }
@@ -251,7 +255,7 @@ class Identifier {
   // A service acts for the company that runs it: its own country stands for the employer's.
   bool JoinService() {
     result_.principal.kind = PrincipalKind::kService;
-    const CountryCode country = workload_->country;
+    const CountryCode country = workload_ == nullptr ? kUnknownCountry : workload_->country;
     result_.principal.covered_person = country.unknown()                          ? Tri::kUnknown
                                        : trust_.countries_of_concern.Has(country) ? Tri::kTrue
                                                                                   : Tri::kFalse;

@@ -106,7 +106,10 @@ struct Identification {
   bool ticket_valid = false;
   bool ticket_assigned = false;
   bool forwarded = false;
-  std::string peer_region;   // of the forwarding gateway
+  std::string peer_region;  // of the forwarding gateway
+  // What that gateway's statement says; zeros and false until it was verified.
+  ForwardDecisionId peer_decision_id{};
+  bool peer_answered = false;
   Sha256Bytes token_hash{};  // zeros: no token. Goes into our own forward statement
   bool identified() const { return problem == access::Reason::kRule; }
 };

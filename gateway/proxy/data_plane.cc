@@ -94,6 +94,7 @@ class DataPlane::Impl {
   void Drain();
   void Stop();
   DataPlaneCounters counters() const;
+  bool AtRest() const;
   const std::vector<uint16_t>& ports() const { return bound_ports_; }
 
  private:
@@ -232,6 +233,15 @@ void DataPlane::Impl::SwapListenerTls(size_t listener,
   });
 }
 
+// Nobody is connected, and no call that was answered is still to be recorded.
+bool DataPlane::Impl::AtRest() const {
+  for (const auto& core : cores_) {
+    const LoopCounters& one = core->context->counters;
+    if (one.connections_open.value() > 0 || one.exchanges_open.value() > 0) return false;
+  }
+  return true;
+}
+
 void DataPlane::Impl::Drain() {
   if (!started_ || stopped_) return;
   OnEach([](Core& core) {
@@ -243,7 +253,7 @@ void DataPlane::Impl::Drain() {
   auto wait = [this](absl::Duration limit) {
     absl::Time until = absl::Now() + limit;
     // The loops' counters wake nobody.
-    while (counters().connections_open > 0 && absl::Now() < until) absl::SleepFor(kDrainPoll);
+    while (!AtRest() && absl::Now() < until) absl::SleepFor(kDrainPoll);
   };
   wait(options_.drain_grace);
   OnEach([](Core& core) {

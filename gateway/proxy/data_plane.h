@@ -115,7 +115,7 @@ struct DataPlaneCounters {
   uint64_t connections_open = 0;
   uint64_t connections_abused = 0;  // closed for what the peer did
   uint64_t requests = 0;            // header blocks of requests
-  uint64_t requests_malformed = 0;  // answered before a call was opened
+  uint64_t requests_malformed = 0;  // denied before a method of ours was found in them
   uint64_t calls_opened = 0;
   uint64_t calls_ended = 0;
   uint64_t calls_forwarded_upstream = 0;

@@ -21,6 +21,14 @@ void Exchange::Begin(LoopContext& context, const Caller& caller, Http2Stream& st
   exchange->Open(caller, head);
 }
 
+void Exchange::Deny(LoopContext& context, const Caller& caller, Http2Stream& stream,
+                    const RequestHead& head, Reason problem) {
+  static const wire::MethodPlan& kNoMethod = *new wire::MethodPlan;
+  auto* exchange = new Exchange(context, caller, stream, kNoMethod);  // owns itself: see Settle
+  exchange->request_.end_told = true;  // its messages are nobody's business
+  exchange->Open(caller, head, problem);
+}
+
 Exchange::Exchange(LoopContext& context, const Caller& caller, Http2Stream& stream,
                    const wire::MethodPlan& plan)
     : context_(context),
@@ -47,12 +55,15 @@ Exchange::Exchange(LoopContext& context, const Caller& caller, Http2Stream& stre
   }
   context_.exchanges.emplace(number_, this);
   context_.counters.calls_opened.Add();
+  context_.counters.exchanges_open.Add();
   stream.Attach(this);
 }
 
 Exchange::~Exchange() {
   Withdraw();
   effects_.clear();
+  if (telling_home_) --context_.telling_home;
+  context_.counters.exchanges_open.Subtract();
   if (context_.spare_effects.size() < base::limits::kFreeStreamsMax)
     context_.spare_effects.push_back(std::move(effects_));
   context_.exchanges.erase(number_);
@@ -60,7 +71,7 @@ Exchange::~Exchange() {
   if (upstream_ != nullptr) upstream_->Detach();
 }
 
-void Exchange::Open(const Caller& caller, const RequestHead& head) {
+void Exchange::Open(const Caller& caller, const RequestHead& head, Reason problem) {
   const access::Method& method = plan_->method;
   timeout_ = head.timeout;
   if (head.content_type == "application/grpc+proto") content_type_ = "application/grpc+proto";
@@ -72,6 +83,7 @@ void Exchange::Open(const Caller& caller, const RequestHead& head) {
     deadline_timer_.Arm(context_.options.unary_time_max);
   }
   enforce::CallOpened opened;
+  opened.problem = problem;
   opened.method = method;
   auto upstream = context_.upstream_of_service.find(plan_->service);
   if (upstream != context_.upstream_of_service.end()) {
@@ -260,7 +272,11 @@ void Exchange::Do(enforce::End& effect) {
   context_.counters.calls_ended.Add();
   deadline_timer_.Disarm();
   policy_timer_.Disarm();
-  ForgetMessages();
+  if (effect.keep_request && context_.telling_home < base::limits::kToldHomeMax) {
+    telling_home_ = true;
+    ++context_.telling_home;
+  }
+  ForgetMessages(/*keep_request=*/telling_home_);
   if (downstream_ == nullptr) return;
   // Ended by us: what was let go but has not left yet stays here. A caller that opens its window
   // after a revocation gets nothing more.

@@ -32,6 +32,10 @@ class Exchange final : public StreamUser, public UpstreamPool::Waiter {
   static void Begin(LoopContext& context, const Caller& caller, Http2Stream& stream,
                     const HeaderBlock& headers, const RequestHead& head,
                     const wire::MethodPlan& plan, bool end_stream);
+  // What cannot be a call of ours is denied and recorded like one. `head` is as far as it could be
+  // read.
+  static void Deny(LoopContext& context, const Caller& caller, Http2Stream& stream,
+                   const RequestHead& head, access::Reason problem);
 
   ~Exchange() override;
 
@@ -49,6 +53,7 @@ class Exchange final : public StreamUser, public UpstreamPool::Waiter {
   // UpstreamPool::Waiter:
   void OnSession(Http2Session& session) override;
   void OnNoSession(const absl::Status& why) override;
+  bool waits_for_ready() const override { return telling_home_; }
 
  private:
   // A message that waits for what is to be done with it. Never moves: findings point into it.
@@ -82,7 +87,8 @@ class Exchange final : public StreamUser, public UpstreamPool::Waiter {
 
   Exchange(LoopContext& context, const Caller& caller, Http2Stream& stream,
            const wire::MethodPlan& plan);
-  void Open(const Caller& caller, const RequestHead& head);
+  void Open(const Caller& caller, const RequestHead& head,
+            access::Reason problem = access::Reason::kRule);
 
   // exchange.cc: events in, effects out
   void Feed(enforce::Event event);
@@ -103,6 +109,8 @@ class Exchange final : public StreamUser, public UpstreamPool::Waiter {
   void AddResponseStart(HeaderBlock* headers) const;
   void Settle();  // budgets, reading, end of life: after each turn
   absl::Time Now() const { return context_.Now(); }
+  // Nothing is sent or received any more.
+  bool Over() const { return ended_ && !telling_home_; }
 
   // exchange_messages.cc: bytes to messages and back
   void Pump(Direction& direction, bool request);
@@ -113,7 +121,7 @@ class Exchange final : public StreamUser, public UpstreamPool::Waiter {
   std::unique_ptr<Held> Take(Direction& direction, enforce::Handle handle);
   bool Apply(bool request, const access::Edit& edit, std::string* bytes);
   void SendMessage(bool request, std::string bytes);
-  void ForgetMessages();
+  void ForgetMessages(bool keep_request = false);
   size_t HeldBytes() const;
 
   // exchange_upstream.cc: the next hop
@@ -134,6 +142,7 @@ class Exchange final : public StreamUser, public UpstreamPool::Waiter {
   enforce::Effects effects_;
   bool running_ = false;
   bool ended_ = false;
+  bool telling_home_ = false;  // after the end; counted in context_.telling_home
   bool done_ = false;
   bool dead_ = false;
   bool headers_sent_ = false;
@@ -158,6 +167,7 @@ class Exchange final : public StreamUser, public UpstreamPool::Waiter {
   HeaderBlock request_metadata_;   // the caller's header block
   HeaderBlock response_metadata_;  // of the next hop, as far as it may pass
   HeaderBlock response_trailers_;  // the same of its trailers
+  std::string peer_decision_id_;   // as the home gateway says; outside text
   std::string upstream_message_;   // as on the wire
   std::string upstream_details_;
   int upstream_code_ = -1;

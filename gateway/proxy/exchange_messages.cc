@@ -154,7 +154,7 @@ void Exchange::SendMessage(bool request, std::string bytes) {
 
 void Exchange::Do(enforce::ForwardRequest& effect) {
   std::unique_ptr<Held> held = Take(request_, effect.handle);
-  if (held == nullptr || ended_ || upstream_ended_) return;
+  if (held == nullptr || Over() || upstream_ended_) return;
   if (!Apply(/*request=*/true, effect.edit, &held->bytes))
     return Feed(enforce::LimitHit{Reason::kUndecidable, Now()});
   SendMessage(/*request=*/true, std::move(held->bytes));
@@ -178,12 +178,14 @@ void Exchange::Do(enforce::DropMessage& effect) {
   Take(effect.request ? request_ : response_, effect.handle);
 }
 
-void Exchange::ForgetMessages() {
+void Exchange::ForgetMessages(bool keep_request) {
   for (Direction* direction : {&request_, &response_}) {
+    direction->reader.Clear();
+    if (keep_request && direction == &request_) continue;
     direction->held.clear();
     direction->held_bytes = 0;
-    direction->reader.Clear();
   }
+  if (keep_request) return;
   std::string().swap(replay_);
   replayable_ = false;
 }

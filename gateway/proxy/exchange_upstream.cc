@@ -43,6 +43,14 @@ void Exchange::Do(enforce::OpenUpstream& effect) {
     return OpenNextHop();
   }
   to_peer_ = true;
+  if (ended_) {
+    if (!telling_home_) return UpstreamBroken(Reason::kOverloaded);
+    // The caller's deadline is the caller's choice; a short one must not keep the home from
+    // knowing.
+    timeout_ = base::limits::kToldHomeTimeMax;
+    opened_at_ = context_.loop.now();
+    deadline_timer_.Arm(*timeout_);
+  }
   context_.counters.calls_forwarded_peer.Add();
   const auto& policy = served_->snapshot->policy;
   const std::string& region = policy->vocabulary().regions.Name(*effect.peer);
@@ -72,7 +80,7 @@ void Exchange::OnNoSession(const absl::Status&) {
 }
 
 void Exchange::OnSession(Http2Session& session) {
-  if (ended_ || upstream_ended_) return;
+  if (Over() || upstream_ended_) return;
   HeaderBlock headers;
   if (!BuildRequest(&headers)) return;
   upstream_ = session.Open(headers, /*end_stream=*/false, &next_hop_);
@@ -142,6 +150,7 @@ void Exchange::OnUpstreamHeaders(const HeaderBlock& headers, bool end) {
     return UpstreamBroken(problem == ResponseProblem::kUnavailable ? Unreachable()
                                                                    : Reason::kUpstreamInvalid);
   }
+  if (to_peer_) peer_decision_id_ = std::string(headers.Find("domicile-decision-id").value_or(""));
   response_.reader.set_encoding(encoding);
   if (end) return OnUpstreamEnd(headers);
   MetadataPolicy policy = to_peer_                                        ? MetadataPolicy::kPeer
@@ -153,7 +162,7 @@ void Exchange::OnUpstreamHeaders(const HeaderBlock& headers, bool end) {
                            ? context_.response_metadata[upstream_index_]
                            : kNothing,
                        &response_metadata_);
-  Feed(enforce::ResponseHeaders{Now()});
+  Feed(enforce::ResponseHeaders{Now(), peer_decision_id_});
 }
 
 void Exchange::OnUpstreamEnd(const HeaderBlock& trailers) {
@@ -168,13 +177,14 @@ void Exchange::OnUpstreamEnd(const HeaderBlock& trailers) {
                        &response_trailers_);
   upstream_ended_ = true;
   response_.end_received = true;
+  if (telling_home_) return TellResponseEnd();
   Pump(response_, /*request=*/false);
   Settle();
 }
 
 // All messages were told; now how it ended.
 void Exchange::TellResponseEnd() {
-  if (!response_.reader.AtMessageEnd()) {
+  if (!telling_home_ && !response_.reader.AtMessageEnd()) {
     upstream_ended_ = false;
     return UpstreamBroken(Reason::kUpstreamInvalid);
   }
@@ -184,12 +194,13 @@ void Exchange::TellResponseEnd() {
     ended.status_digest = crypto::ToString(crypto::Sha256(DecodeStatusMessage(upstream_message_)));
   }
   ended.now = Now();
+  ended.peer_decision_id = peer_decision_id_;
   Feed(std::move(ended));
 }
 
 void Exchange::OnUpstreamClosed(Http2Error error, bool never_processed) {
   upstream_ = nullptr;
-  if (upstream_ended_ || ended_) return Settle();
+  if (upstream_ended_ || Over()) return Settle();
   if (never_processed && replayable_ && sends_ < base::limits::kSendsMax) {
     context_.counters.calls_sent_again.Add();
     OpenNextHop();

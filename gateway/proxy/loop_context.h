@@ -47,6 +47,7 @@ struct LoopCounters {
   Counter requests, requests_malformed;
   Counter calls_opened, calls_ended, calls_forwarded_upstream, calls_forwarded_peer;
   Counter calls_sent_again;
+  Counter exchanges_open;  // also those that were answered and are still being recorded
 };
 
 // The share of each peer in the budget, found once for a connection.
@@ -124,6 +125,7 @@ struct LoopContext {
   std::vector<std::vector<std::string>> response_metadata;  // by upstream, sorted
   absl::flat_hash_map<uint64_t, Exchange*> exchanges;       // by number
   uint64_t last_exchange = 0;
+  size_t telling_home = 0;  // of the exchanges; at most kToldHomeMax
   absl::flat_hash_set<ServerSession*> sessions;
   absl::flat_hash_set<HealthStream*> health_watchers;
   size_t loops = 1;     // of the data plane

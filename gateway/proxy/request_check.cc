@@ -54,8 +54,7 @@ class Checker {
     if (te_ != "trailers" || !IsPlainPath(head_.path)) return RequestProblem::kMalformed;
     if (scheme_ != "http" && scheme_ != "https") return RequestProblem::kMalformed;
     // `host` beside `:authority` must not say something else.
-    if (seen_host_ && seen_authority_ && host_ != authority_)
-      return RequestProblem::kRepeatedIdentity;
+    if (seen_host_ && seen_authority_ && host_ != authority_) return RequestProblem::kMalformed;
     return late_;
   }
 
@@ -71,8 +70,10 @@ class Checker {
     } else if (name == "host") {
       once = Once(&seen_host_, value, &host_);
     } else if (name == "authorization") {
-      if (!Once(&seen_authorization_, value, &head_.authorization))
+      if (!Once(&seen_authorization_, value, &head_.authorization)) {
+        head_.authorization = {};  // of two people, nobody
         return RequestProblem::kRepeatedIdentity;
+      }
     } else if (name == "grpc-timeout") {
       absl::string_view text;
       once = Once(&seen_timeout_, value, &text);
@@ -118,7 +119,7 @@ class Checker {
     } else {
       return RequestProblem::kReserved;
     }
-    return once ? RequestProblem::kNone : RequestProblem::kRepeatedIdentity;
+    return once ? RequestProblem::kNone : RequestProblem::kMalformed;
   }
 
   const HeaderBlock& headers_;

@@ -22,10 +22,10 @@ namespace domicile::proxy {
 
 enum class RequestProblem : uint8_t {
   kNone = 0,
-  kNotPost,           // HTTP 405
-  kNotGrpc,           // content-type is not gRPC over protobuf: HTTP 415
-  kMalformed,         // pseudo-headers, te, grpc-timeout, metadata grammar, base64
-  kRepeatedIdentity,  // authorization or one of ours more than once, or two that must agree differ
+  kNotPost,    // HTTP 405
+  kNotGrpc,    // content-type is not gRPC over protobuf: HTTP 415
+  kMalformed,  // pseudo-headers, te, grpc-timeout, metadata grammar, base64, one of ours repeated
+  kRepeatedIdentity,  // authorization more than once
   kReserved,          // `domicile-*` metadata that this caller may not write
   kCompression,       // grpc-encoding other than identity and gzip
 };

@@ -28,21 +28,6 @@ constexpr int kAcceptsPerIteration = 64;
 // Without descriptors, accepting would spin; existing calls may free some.
 constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
 
-// The answer to what is no call that could be opened. There is no entry and no decision id: nothing
-// was asked for that could have been decided.
-void Answer(Http2Stream& stream, access::Reason reason) {
-  enforce::Denial denial = enforce::MakeDenial(reason, "");
-  HeaderBlock headers;
-  headers.Add(":status", "200");
-  headers.Add("content-type", "application/grpc");
-  headers.Add("grpc-accept-encoding", "identity,gzip");
-  headers.Add("grpc-status", absl::StrCat(denial.grpc_status));
-  headers.Add("grpc-message", EncodeStatusMessage(denial.message));
-  if (!denial.details.empty())
-    headers.Add("grpc-status-details-bin", EncodeBinaryValue(denial.details));
-  stream.SendHeaders(headers, /*end=*/true);
-}
-
 void AnswerHttp(Http2Stream& stream, absl::string_view status) {
   HeaderBlock headers;
   headers.Add(":status", status);
@@ -177,28 +162,26 @@ void ServerSession::OnRequest(Http2Stream& stream, const HeaderBlock& headers, b
   context_.counters.requests.Add();
   RequestHead head;
   RequestProblem problem = CheckRequest(headers, caller_.is_peer, &head);
-  if (problem != RequestProblem::kNone) {
-    context_.counters.requests_malformed.Add();
-    if (problem == RequestProblem::kNotPost) return AnswerHttp(stream, "405");
-    if (problem == RequestProblem::kNotGrpc) return AnswerHttp(stream, "415");
-    return Answer(stream, ReasonOf(problem));
-  }
+  if (problem == RequestProblem::kNotPost) return AnswerHttp(stream, "405");
+  if (problem == RequestProblem::kNotGrpc) return AnswerHttp(stream, "415");
+  if (problem != RequestProblem::kNone) return Deny(stream, head, ReasonOf(problem));
   if (HealthStream::Serve(context_, head.path, stream, end_stream)) return;
   const Served& served = *context_.served;
-  if (served.snapshot == nullptr || served.schema == nullptr)
-    return Answer(stream, access::Reason::kPolicyUnavailable);
+  if (served.schema == nullptr) return Deny(stream, head, access::Reason::kPolicyUnavailable);
   const wire::MethodPlan* plan = served.schema->FindMethod(head.path);
-  if (plan == nullptr) {
-    context_.counters.requests_malformed.Add();
-    return Answer(stream, access::Reason::kMethodUnknown);
-  }
+  if (plan == nullptr) return Deny(stream, head, access::Reason::kMethodUnknown);
   Exchange::Begin(context_, caller_, stream, headers, head, *plan, end_stream);
 }
 
 void ServerSession::OnOversizedRequest(Http2Stream& stream) {
+  if (caller_.budget == nullptr) Identify();
   context_.counters.requests.Add();
+  Deny(stream, {}, access::Reason::kMessageTooLarge);
+}
+
+void ServerSession::Deny(Http2Stream& stream, const RequestHead& head, access::Reason problem) {
   context_.counters.requests_malformed.Add();
-  Answer(stream, access::Reason::kMessageTooLarge);
+  Exchange::Deny(context_, caller_, stream, head, problem);
 }
 
 }  // namespace domicile::proxy

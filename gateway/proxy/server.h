@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "gateway/proxy/http2_session.h"
 #include "gateway/proxy/loop_context.h"
+#include "gateway/proxy/request_check.h"
 
 namespace domicile::proxy {
 
@@ -58,6 +59,7 @@ class ServerSession final : public SessionUser {
  private:
   explicit ServerSession(LoopContext& context) : context_(context) {}
   void Identify();
+  void Deny(Http2Stream& stream, const RequestHead& head, access::Reason problem);
 
   LoopContext& context_;
   std::unique_ptr<Http2Session> session_;

@@ -325,6 +325,11 @@ void UpstreamPool::FailWaiters(const absl::Status& why) {
   // One at a time: each may destroy others, which then leave the list.
   for (size_t count = waiters_.size(); count > 0 && !waiters_.empty(); --count) {
     Waiter* waiter = waiters_.front();
+    if (waiter->waits_for_ready() && !draining_) {
+      waiters_.splice(waiters_.end(), waiters_,
+                      waiters_.begin());  // those that stay keep their order
+      continue;
+    }
     waiters_.pop_front();
     waiter->pool_ = nullptr;
     waiter->OnNoSession(why);

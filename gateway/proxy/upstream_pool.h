@@ -55,6 +55,8 @@ class UpstreamPool {
     // Exactly one of these, once. `session` accepts a stream now.
     virtual void OnSession(Http2Session& session) = 0;
     virtual void OnNoSession(const absl::Status& why) = 0;
+    // gRPC's wait-for-ready: a lost connection is not the end; only connect_timeout is.
+    virtual bool waits_for_ready() const { return false; }
 
    private:
     friend class UpstreamPool;

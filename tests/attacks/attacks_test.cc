@@ -374,7 +374,7 @@ TEST_F(Attack, RepeatedIdentityIsDenied) {  // 17
                                             {{"authorization", proxy::SupportToken()},
                                              {"domicile-purpose", "support"},
                                              {"domicile-purpose", "support"}});
-  EXPECT_EQ(purposes.last_status(), 16);
+  EXPECT_EQ(purposes.last_status(), 3);
   EXPECT_EQ(upstream_.calls(), 0u);
 }
 

@@ -313,6 +313,31 @@ TEST(P2RecordedBeforeItHappens, MessagesLeaveInTheirOrderThoughEntriesFinishToge
   EXPECT_EQ(steps[steps.size() - 2], "end 0");
 }
 
+// ---- P1 Unknown is denied, and recorded ---------------------------------------------------------
+
+TEST(P1UnknownIsDenied, ARequestThatIsNoCallOfOursHasAnEntryAndADecisionId) {
+  for (Reason problem : {Reason::kMethodUnknown, Reason::kRequestMalformed,
+                         Reason::kMetadataReserved, Reason::kMessageTooLarge}) {
+    Driver call;
+    call.OpenMalformed(problem);
+    EXPECT_EQ(call.TakeTrace()[0], "append durable 1");
+    const audit::DecisionEntry decision = call.Decisions().at(0);
+    EXPECT_EQ(decision.reason, problem);
+    EXPECT_EQ(decision.method, std::nullopt);
+    EXPECT_NE(decision.principal, audit::Reference{});  // who probes is known
+    EXPECT_TRUE(decision.ended_call);
+  }
+}
+TEST(P1UnknownIsDenied, ARequestThatIsNoCallOfOursIsDeniedForThatEvenFromNobody) {
+  Caller nobody;
+  nobody.token = false;
+  nobody.workload = "spiffe://elsewhere.example/x";
+  Driver call;
+  call.OpenMalformed(Reason::kMethodUnknown, nobody);
+  EXPECT_TRUE(call.Saw("end 12 METHOD_UNKNOWN"));
+  EXPECT_EQ(call.Decisions().at(0).reason, Reason::kMethodUnknown);
+}
+
 // ---- P3 The home region decides --------------------------------------------------------------
 
 TEST(P3TheHomeRegionDecides, ACallAboutSomebodyElsewhereGoesToTheirGateway) {
@@ -437,6 +462,137 @@ TEST(P10NeverAnOracle, TheExactDecisionIsRecordedAfterwards) {
   EXPECT_NE(decision.exception, 0u);
   EXPECT_EQ(decision.subjects.size(), 1u);
 }
+
+// ---- A call that was denied early is told to the person's home ---------------------------------
+
+TEST(ToldHome, ACallAboutSomebodyElsewhereReachesTheirHomeAfterItsAnswer) {
+  Driver call;
+  call.SetHomes("u-1", {"us"});
+  call.Open({}, BeijingAuditor());
+  call.Request({About("u-1")});
+  call.RequestEnd();
+  EXPECT_EQ(call.TakeTrace(), (Steps{"end 7 NOT_PERMITTED", "locate u-1", "append integrated 1",
+                                     "open us", "forward 1", "forward-end"}));
+  EXPECT_TRUE(call.end()->keep_request);
+  const audit::DecisionEntry here = call.Decisions().at(0);
+  EXPECT_TRUE(here.pre_decided);
+  EXPECT_TRUE(here.ended_call);
+  EXPECT_EQ(here.forwarded_to, call.snapshot().policy->vocabulary().regions.Find("us"));
+  EXPECT_EQ(here.categories, call.Categories({"contact", "network_identifier"}));
+  call.ResponseEnd(7);
+  EXPECT_EQ(call.TakeTrace(), Steps{"done"});
+  EXPECT_EQ(call.Entries().size(), 1u);
+}
+TEST(ToldHome, NothingGoesThereBeforeItsEntryStandsHere) {
+  Driver call;
+  call.SetHomes("u-1", {"us"});
+  call.log_fails = true;
+  call.Open({}, BeijingAuditor());
+  call.Request({About("u-1")});
+  EXPECT_FALSE(call.Saw("open us"));
+  EXPECT_EQ(call.TakeTrace().back(), "done");
+}
+TEST(ToldHome, AHomeThatCouldNotBeToldRaisesAnAlertHere) {
+  for (int way = 0; way < 3; ++way) {
+    Driver call;
+    call.SetHomes("u-1", {"us"});
+    call.Open({}, BeijingAuditor());
+    call.Request({About("u-1")});
+    call.TakeTrace();
+    Reason expected = Reason::kPeerUnavailable;
+    if (way == 0) call.Send(UpstreamFailed{Reason::kPeerUnavailable, call.now});
+    if (way == 1) call.ResponseEnd(14);
+    if (way == 2) {
+      expected = Reason::kDeadlineExceeded;
+      call.Send(LimitHit{expected, call.now});
+    }
+    EXPECT_EQ(call.TakeTrace(), (Steps{"append durable 1", "done"}));
+    ASSERT_EQ(call.Entries().size(), 2u);
+    const auto& alert = std::get<audit::AlertEntry>(call.Entries()[1].body);
+    EXPECT_EQ(alert.level, access::Alert::kWarning);
+    EXPECT_EQ(alert.cause, audit::AlertCause::kForward);
+    EXPECT_EQ(alert.reason, expected);
+  }
+}
+TEST(ToldHome, NobodyIsToldOfPeopleAtHomeHereNowhereOrInSeveralRegions) {
+  Driver call;
+  call.SetHomes("u-eu", {"eu"});
+  call.SetHomes("u-us", {"us"});
+  for (const std::vector<std::string>& people :
+       std::vector<std::vector<std::string>>{{"u-eu"}, {"u-nobody"}, {"u-eu", "u-us"}, {}}) {
+    Driver one;
+    one.SetHomes("u-eu", {"eu"});
+    one.SetHomes("u-us", {"us"});
+    one.Open({}, BeijingAuditor());
+    one.Request({{.people = people}});
+    EXPECT_FALSE(one.Saw("open")) << people.size();
+    EXPECT_EQ(one.TakeTrace().back(), "done");
+  }
+}
+TEST(ToldHome, TheHomeRecordsWhatItWouldHaveDecidedAndForwardsNothing) {
+  Caller caller = BeijingAuditor();
+  caller.through_cn = caller.answered_there = true;
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.SetProtected("u-1");
+  call.Open({}, caller);
+  call.Request({About("u-1")});
+  // Recorded before it answers: the answer says that there is an entry.
+  EXPECT_EQ(call.TakeTrace(),
+            (Steps{"locate u-1", "append durable 1", "end 7 NOT_PERMITTED", "done"}));
+  const audit::DecisionEntry decision = call.Decisions().at(0);
+  EXPECT_TRUE(decision.pre_decided);
+  EXPECT_EQ(decision.records, 1u);
+  EXPECT_EQ(decision.protected_person, access::Tri::kTrue);
+  EXPECT_EQ(decision.forwarded_by, call.snapshot().policy->vocabulary().regions.Find("cn"));
+  EXPECT_EQ(decision.peer_decision_id, audit::DecisionId{0xcc});
+}
+TEST(ToldHome, AHomeThatWouldHaveAllowedForwardsNothingEither) {
+  Caller caller;  // whom this region lets read
+  caller.through_cn = caller.answered_there = true;
+  caller.workload = "spiffe://cn.example/svc/web";
+  for (const bool streams : {false, true}) {
+    Driver call;
+    call.SetHomes("u-1", {"eu"});
+    call.Open({.client_streaming = streams}, caller);
+    if (!streams) call.Request({About("u-1")});
+    EXPECT_TRUE(call.Saw("end 7 NOT_PERMITTED"));
+    EXPECT_FALSE(call.Saw("open"));
+    ASSERT_EQ(call.Decisions().size(), 1u);
+    EXPECT_TRUE(call.Decisions()[0].ended_call);
+  }
+  Driver none;
+  none.Open({.action = Action::kNone}, caller);
+  EXPECT_FALSE(none.Saw("open"));
+  EXPECT_EQ(none.Decisions().at(0).reason, Reason::kForwardInvalid);
+}
+TEST(ToldHome, AHomeWhoseLogIsDownSaysSo) {
+  Caller caller = BeijingAuditor();
+  caller.through_cn = caller.answered_there = true;
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.log_fails = true;
+  call.Open({}, caller);
+  call.Request({About("u-1")});
+  EXPECT_TRUE(call.Saw("end 14 AUDIT_UNAVAILABLE"));
+}
+TEST(ToldHome, TheDraftHasOneIdInBothLogs) {
+  Driver entry, home;
+  entry.SetHomes("u-1", {"us"});
+  entry.randomness.replace(0, 16, std::string("\xcc") + std::string(15, '\0'));
+  entry.Open({}, BeijingEngineer());
+  entry.Request({About("u-1")});
+  const uint64_t there = entry.Decisions().at(0).exception;
+  EXPECT_NE(there, 0u);
+  Caller caller = BeijingEngineer();
+  caller.through_cn = caller.answered_there = true;
+  home.SetHomes("u-1", {"eu"});
+  home.Open({}, caller);
+  home.Request({About("u-1")});
+  EXPECT_NE(home.Decisions().at(0).decision_id, entry.Decisions().at(0).decision_id);
+  EXPECT_EQ(home.Decisions().at(0).exception, there);
+}
+
 TEST(P10NeverASilentCut, WithheldRecordsAreCountedForWhoMayKnowOfThem) {
   Driver call;
   call.SetHomes("u-1", {"eu"});

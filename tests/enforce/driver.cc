@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gateway/base/check.h"
+#include "gateway/crypto/digest.h"
 #include "gateway/policy/load.h"
 #include "nlohmann/json.hpp"
 
@@ -178,6 +179,12 @@ Driver::Driver(const Given& given) : issuer_key_(given.issuer_key) {
   trust->employers = {{"acme-ie", *access::CountryCode::Parse("IE")},
                       {"acme-us", *access::CountryCode::Parse("US")},
                       {"acme-cn", *access::CountryCode::Parse("CN")}};
+  identity::Peer cn;
+  cn.region = "cn";
+  cn.country = *access::CountryCode::Parse("CN");
+  cn.spiffe = "spiffe://cn.example/domicile";
+  cn.forward_keys = {{"k", issuer_key_.public_key()}};
+  trust->peers = {cn};
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->version = 1;
   snapshot->policy = given.policy;
@@ -212,7 +219,7 @@ void Driver::SetHomes(const std::string& id, std::vector<std::string> homes) {
 std::string Driver::Token(const Caller& caller) const {
   nlohmann::json claims = {{"iss", absl::StrCat("https://", caller.kind, ".example")},
                            {"sub", caller.subject},
-                           {"aud", "domicile"},
+                           {"aud", {"domicile", "domicile:eu"}},
                            {"iat", absl::ToUnixSeconds(now) - 5},
                            {"nbf", absl::ToUnixSeconds(now) - 5},
                            {"exp", absl::ToUnixSeconds(now) + 600},
@@ -237,8 +244,49 @@ access::CategorySet Driver::Categories(const std::vector<std::string>& names) co
   return set;
 }
 
-void Driver::Open(const MethodOptions& options, const Caller& caller) {
+CallOpened Driver::Opened(const Caller& caller) {
   CallOpened opened;
+  identity::CertificateFacts certificate;
+  certificate.spiffe = caller.workload;
+  certificate.trust_domain = "eu.example";
+  certificate.not_after = now + absl::Hours(24);
+  opened.evidence.certificate = certificate;
+  if (caller.token) opened.evidence.authorization = absl::StrCat("Bearer ", Token(caller));
+  opened.evidence.purpose = caller.purpose;
+  opened.randomness = randomness;
+  opened.replays = &replays_;
+  opened.now = now;
+  return opened;
+}
+
+void Driver::ComeThroughCn(const Caller& caller, CallOpened* opened) {
+  opened->evidence.certificate->spiffe = "spiffe://cn.example/domicile";
+  opened->evidence.certificate->trust_domain = "cn.example";
+  identity::ForwardStatement statement;
+  statement.region = "cn";
+  statement.gateway = "cn-1";
+  statement.target = "eu";
+  const absl::string_view token = opened->evidence.authorization;
+  if (!token.empty()) statement.token_hash = crypto::Sha256(token.substr(7));
+  statement.workload = caller.workload;
+  statement.method = opened->method.path;
+  statement.metadata_digest =
+      identity::ClientMetadataDigest({{"domicile-exception", ""},
+                                      {"domicile-purpose", opened->evidence.purpose},
+                                      {"domicile-region", ""},
+                                      {"domicile-ticket", ""}});
+  statement.nonce = {1};
+  statement.time = now;
+  statement.decision_id = {0xcc};
+  statement.answered = caller.answered_there;
+  auto sealed = identity::SealForward(
+      statement, "k", [this](absl::string_view message) { return issuer_key_.Sign(message); });
+  DOMICILE_CHECK(sealed.ok());
+  opened->evidence.forward = *std::move(sealed);
+}
+
+void Driver::Open(const MethodOptions& options, const Caller& caller) {
+  CallOpened opened = Opened(caller);
   opened.method.path = "/acme.profiles.v1.Profiles/Get";
   opened.method.number = 3;
   opened.method.action = options.action;
@@ -250,15 +298,14 @@ void Driver::Open(const MethodOptions& options, const Caller& caller) {
   opened.method.response_categories = Categories({"contact", "network_identifier"});
   opened.upstream.holds = access::RegionSet::Of(snapshot_->region);
   opened.upstream.untagged = access::Untagged::kDirectory;
-  identity::CertificateFacts certificate;
-  certificate.spiffe = caller.workload;
-  certificate.trust_domain = "eu.example";
-  certificate.not_after = now + absl::Hours(24);
-  opened.evidence.certificate = certificate;
-  if (caller.token) opened.evidence.authorization = absl::StrCat("Bearer ", Token(caller));
-  opened.evidence.purpose = caller.purpose;
-  opened.randomness = std::string(kRandomBytes, '\x5a');
-  opened.now = now;
+  if (caller.through_cn) ComeThroughCn(caller, &opened);
+  call_ = std::make_unique<Call>(snapshot_);
+  Send(std::move(opened));
+}
+
+void Driver::OpenMalformed(access::Reason problem, const Caller& caller) {
+  CallOpened opened = Opened(caller);
+  opened.problem = problem;
   call_ = std::make_unique<Call>(snapshot_);
   Send(std::move(opened));
 }

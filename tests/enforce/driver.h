@@ -30,6 +30,8 @@ struct Caller {
   std::string purpose = "support";
   std::string workload = "spiffe://eu.example/svc/web";
   bool token = true;
+  bool through_cn = false;  // the call comes from the gateway of cn, with its statement
+  bool answered_there = false;
 };
 
 struct MethodOptions {
@@ -60,6 +62,8 @@ class Driver {
 
   void Open(const MethodOptions& method = {}, const Caller& caller = {});
   void Request(const std::vector<RecordOptions>& records);
+  // What the transport found wrong with the headers; `caller` as far as they could be read.
+  void OpenMalformed(access::Reason problem, const Caller& caller = {});
   void UnreadableRequest(access::Reason problem);
   void RequestEnd();
   void Headers() { Send(ResponseHeaders{now}); }
@@ -85,6 +89,7 @@ class Driver {
   // How firmly a decision about this message is known to stand; nullopt: not at all yet.
   std::optional<Strength> RecordedAs(audit::Direction direction, uint64_t message) const;
   std::function<void(const Effect&)> watch;
+  std::string randomness = std::string(kRandomBytes, '\x5a');  // of the next call
   bool hold_log = false, hold_store = false;
   bool log_fails = false, store_fails = false;
   absl::Time now = absl::FromCivil(absl::CivilSecond(2026, 11, 24, 12, 0, 0), absl::UTCTimeZone());
@@ -99,12 +104,16 @@ class Driver {
     std::shared_ptr<const policy::Policy> policy;
   };
   static const Given& Shared();
+  CallOpened Opened(const Caller& caller);
+  // A certificate of cn's gateway and its statement, in place of the caller's own certificate.
+  void ComeThroughCn(const Caller& caller, CallOpened* opened);
   explicit Driver(const Given& given);
   void Answer(const Append& append);
   void Answer(const Register& reg);
   void Answer(const Locate& locate);
 
   crypto::SigningKey issuer_key_;
+  identity::ReplayWindow replays_{16};
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<Call> call_;
   std::map<std::string, SubjectFacts> directory_;

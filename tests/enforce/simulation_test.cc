@@ -41,12 +41,18 @@ class Simulation {
     // Whatever is under way comes to an end, and so does the call.
     driver_.log_fails = driver_.store_fails = false;
     if (!cancelled_ && !ended_) Cancel();
-    for (int round = 0; round < 200 && driver_.held() > 0; ++round) driver_.AnswerHeld();
+    if (telling_home_ && !upstream_done_) driver_.ResponseEnd(7);
+    upstream_done_ = true;
+    for (int round = 0; round < 200 && driver_.held() > 0; ++round) {
+      driver_.AnswerHeld();
+      if (telling_home_ && !done_ && driver_.held() == 0) driver_.ResponseEnd(7);
+    }
     EXPECT_TRUE(done_) << "a call that never ends";
   }
 
   bool released() const { return last_released_ > 0; }
   bool elsewhere() const { return elsewhere_; }
+  bool told_home() const { return telling_home_; }
 
  private:
   size_t Draw(size_t below) { return std::uniform_int_distribution<size_t>(0, below - 1)(random_); }
@@ -146,7 +152,12 @@ class Simulation {
 
   void Check(const Effect& effect) {
     EXPECT_FALSE(done_) << "something after Done";
-    if (ended_ || cancelled_) {
+    const bool goes_on = std::holds_alternative<OpenUpstream>(effect) ||
+                         std::holds_alternative<ForwardRequest>(effect) ||
+                         std::holds_alternative<ForwardRequestEnd>(effect);
+    if (goes_on && ended_ && may_tell_home_) {
+      telling_home_ = true;
+    } else if (ended_ || cancelled_) {
       EXPECT_TRUE(
           std::holds_alternative<Append>(effect) || std::holds_alternative<Locate>(effect) ||
           std::holds_alternative<CancelUpstream>(effect) || std::holds_alternative<Done>(effect))
@@ -154,6 +165,7 @@ class Simulation {
     }
     if (auto* open = std::get_if<OpenUpstream>(&effect)) {
       EXPECT_FALSE(open_);
+      EXPECT_TRUE(!ended_ || (open->peer && open->forward.answered)) << "asked after the end";
       open_ = true;
       elsewhere_ = open->peer.has_value();
     } else if (auto* forward = std::get_if<ForwardRequest>(&effect)) {
@@ -175,9 +187,10 @@ class Simulation {
           EXPECT_EQ(*strength, Strength::kIntegrated);
         }
       }
-    } else if (std::holds_alternative<End>(effect)) {
+    } else if (auto* end = std::get_if<End>(&effect)) {
       EXPECT_FALSE(ended_);
       ended_ = true;
+      may_tell_home_ = end->keep_request && !open_;
     } else if (std::holds_alternative<Done>(effect)) {
       done_ = true;
     }
@@ -187,6 +200,7 @@ class Simulation {
   Driver driver_;
   MethodOptions method_;
   bool crosses_border_ = false, open_ = false, elsewhere_ = false, ended_ = false, done_ = false;
+  bool may_tell_home_ = false, telling_home_ = false;
   bool cancelled_ = false, request_ended_ = false, upstream_done_ = false;
   int requests_ = 0, responses_ = 0;
   Handle last_released_ = 0;
@@ -195,7 +209,7 @@ class Simulation {
 TEST(Simulation, NothingIsReleasedUnrecordedWhateverHappensWhen) {
   uint64_t first = 1, last = ::getenv("DOMICILE_LONG") != nullptr ? 1'000'000 : 10'000;
   if (const char* seed = ::getenv("DOMICILE_SEED")) first = last = std::strtoull(seed, nullptr, 10);
-  uint64_t released = 0, elsewhere = 0;
+  uint64_t released = 0, elsewhere = 0, told_home = 0;
   for (uint64_t seed = first; seed <= last; ++seed) {
     SCOPED_TRACE(absl::StrCat("DOMICILE_SEED=", seed));
     Simulation simulation(seed);
@@ -203,11 +217,13 @@ TEST(Simulation, NothingIsReleasedUnrecordedWhateverHappensWhen) {
     if (HasFailure()) return;
     released += simulation.released() ? 1 : 0;
     elsewhere += simulation.elsewhere() ? 1 : 0;
+    told_home += simulation.told_home() ? 1 : 0;
   }
   if (first == last) return;
   // Otherwise the promises above held because nothing ever happened.
   EXPECT_GT(released, last / 20);
   EXPECT_GT(elsewhere, last / 50);
+  EXPECT_GT(told_home, last / 200);
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ ForwardStatement Statement() {
   s.method = "/acme.profiles.v1.Profiles/Get";
   s.metadata_digest = ClientMetadataDigest({{"domicile-purpose", "audit"}});
   s.nonce = {1, 2, 3};
+  s.decision_id = {4, 5};
+  s.answered = true;
   s.time = kNow;
   return s;
 }
@@ -80,7 +82,8 @@ TEST_F(ForwardTest, DeniesAnUnknownKeyAndAnotherRegion) {
 TEST_F(ForwardTest, SealsNothingThatItWouldNotOpen) {
   for (auto spoil :
        {+[](ForwardStatement& s) { s.region = ""; }, +[](ForwardStatement& s) { s.target = ""; },
-        +[](ForwardStatement& s) { s.method = ""; }, +[](ForwardStatement& s) { s.nonce = {}; }}) {
+        +[](ForwardStatement& s) { s.method = ""; }, +[](ForwardStatement& s) { s.nonce = {}; },
+        +[](ForwardStatement& s) { s.decision_id = {}; }}) {
     ForwardStatement s = Statement();
     spoil(s);
     EXPECT_FALSE(Seal(s).ok());

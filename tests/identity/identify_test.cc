@@ -111,13 +111,15 @@ class IdentifyTest : public testing::Test {
     statement.region = statement.region.empty() ? "cn" : statement.region;
     statement.gateway = "cn-1";
     if (statement.target.empty()) statement.target = "eu";
-    if (statement.token_hash == Sha256Bytes{}) statement.token_hash = crypto::Sha256(token);
+    if (statement.token_hash == Sha256Bytes{} && !statement.answered)
+      statement.token_hash = crypto::Sha256(token);
     if (statement.workload.empty()) statement.workload = "spiffe://cn.example/svc/tool";
     if (statement.method.empty()) statement.method = kMethod;
     if (statement.metadata_digest == Sha256Bytes{}) {
       statement.metadata_digest = ClientMetadataDigest({{"domicile-purpose", purpose_}});
     }
     if (statement.nonce == ForwardNonce{}) statement.nonce = {++nonce_};
+    statement.decision_id = {0xdd};
     if (statement.time == absl::InfinitePast()) statement.time = kNow;
     forward_ = *SealForward(statement, "f1",
                             [&](absl::string_view text) { return forward_key_.Sign(text); });
@@ -587,6 +589,25 @@ TEST_F(IdentifyTest, P3AForwardedCallNeedsATokenForThisRegion) {
   EXPECT_EQ(Run(Forwarded({{"aud", "domicile:us"}})).problem, Reason::kTokenInvalid);
   Forwarded({});
   EXPECT_EQ(Run("").problem, Reason::kTokenMissing);
+}
+
+// What is only recorded may come from a service that we cannot verify; nothing follows for it.
+TEST_F(IdentifyTest, P3AServiceThatThePeerDeniedIsRecordedOnItsWord) {
+  ForwardStatement statement;
+  statement.answered = true;
+  Forwarded({}, statement);
+  const Identification known = Run("");
+  EXPECT_TRUE(known.identified());
+  EXPECT_TRUE(known.peer_answered);
+  EXPECT_EQ(known.peer_decision_id, ForwardDecisionId{0xdd});
+  EXPECT_EQ(known.principal.kind, access::PrincipalKind::kService);
+  EXPECT_TRUE(known.principal.workloads_opening.empty());
+  statement.workload = "spiffe://cn.example/other";
+  Forwarded({}, statement);
+  const Identification unknown = Run("");
+  EXPECT_TRUE(unknown.identified());
+  EXPECT_TRUE(Has(unknown, "ZZ", Via::kWorkload));
+  EXPECT_EQ(unknown.principal.covered_person, access::Tri::kUnknown);
 }
 
 TEST_F(IdentifyTest, P3AStatementIsForOneCallAlone) {

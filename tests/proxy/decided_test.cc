@@ -102,6 +102,32 @@ TEST(DecidedCall, P1UnlabelledMethodAndUnknownPathAreDenied) {
   EXPECT_EQ(upstream.calls(), 0u);
 }
 
+TEST(DecidedCall, P1WhatIsNoCallOfOursHasADecisionIdAndAnEntry) {
+  TestUpstream upstream;
+  World world(upstream.port());
+  TestClient client(world.port());
+  Headers twice = Support();
+  twice.emplace_back("domicile-purpose", "support");
+  Headers reserved = Support();
+  reserved.emplace_back("domicile-origin", "eu");
+  size_t entries = world.log.appended();
+  for (const auto& [path, headers] : std::vector<std::pair<std::string, Headers>>{
+           {"/test.People/Nothing", Support()},
+           {"/test.People/../Get", Support()},
+           {"/test.People/Get", twice},
+           {"/test.People/Get", reserved},
+           {"/test.People/Get", {{"x-large", std::string(20 << 10, 'x')}}}}) {
+    PeerStream& call = client.Call(path, GetRequest("u-1"), headers);
+    EXPECT_NE(call.last_status(), 0) << path;
+    EXPECT_EQ(Get(call.headers, "domicile-decision-id").size(), 32u) << path;
+    EXPECT_EQ(world.log.appended(), ++entries) << path;
+  }
+  world.log.Fail(true);
+  PeerStream& call = client.Call("/test.People/Nothing", GetRequest("u-1"), Support());
+  EXPECT_EQ(ReasonIn(call), "AUDIT_UNAVAILABLE");
+  EXPECT_EQ(upstream.calls(), 0u);
+}
+
 TEST(DecidedCall, P1UnreadableRequestIsDenied) {
   TestUpstream upstream;
   World world(upstream.port());
@@ -110,6 +136,113 @@ TEST(DecidedCall, P1UnreadableRequestIsDenied) {
   EXPECT_EQ(call.last_status(), 3);
   EXPECT_EQ(ReasonIn(call), "MESSAGE_UNREADABLE");
   EXPECT_EQ(upstream.calls(), 0u);
+}
+
+// A gateway of eu with a neighbour in us, where u-us is at home.
+void WithNeighbour(DataPlaneOptions& options, uint16_t port) {
+  options.peers = {{"us", {absl::StrCat("127.0.0.1:", port)}, nullptr, "spiffe://us.example/d"}};
+  options.forward.gateway_id = "eu-1";
+  options.forward.region = "eu";
+  options.forward.key_id = "k";
+  options.forward.sign = [](absl::string_view) { return std::string(64, 's'); };
+}
+
+TestUpstream::Hooks Denies(std::atomic<int>* bytes) {
+  TestUpstream::Hooks hooks;
+  hooks.on_end = [bytes](Peer& peer, PeerStream& stream) {
+    if (!Get(stream.headers, "domicile-forward-bin").empty())
+      *bytes = static_cast<int>(stream.body.size());
+    peer.Respond(stream.id,
+                 {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "7"}},
+                 /*end=*/true);
+  };
+  return hooks;
+}
+
+TEST(ToldHome, TheRequestReachesTheHomeThoughTheCallerIsGone) {
+  std::atomic<int> bytes{0};
+  TestUpstream upstream;
+  TestUpstream home(Denies(&bytes));
+  World world(upstream.port(),
+              [&](DataPlaneOptions& options) { WithNeighbour(options, home.port()); });
+  world.directory.SetHome("u-us", "us");
+  world.log.Hold(true);
+  {
+    TestClient client(world.port());
+    Headers hurried = Support("US");
+    hurried.emplace_back("grpc-timeout", "50m");  // must not keep the home from knowing
+    PeerStream& call = client.Call("/test.People/Get", GetRequest("u-us"), hurried);
+    EXPECT_EQ(ReasonIn(call), "NOT_PERMITTED");
+    ASSERT_TRUE(World::Eventually([&] { return world.log.appended() == 1; }));
+    EXPECT_EQ(home.calls(), 0u);  // P2: its entry does not stand yet
+  }
+  ASSERT_TRUE(World::Eventually([&] { return world.plane->counters().connections_open == 0; }));
+  world.log.Hold(false);
+  ASSERT_TRUE(World::Eventually([&] { return bytes > 0; }));
+  EXPECT_EQ(bytes, static_cast<int>(Framed(GetRequest("u-us")).size()));
+  EXPECT_EQ(upstream.calls(), 0u);
+  world.plane->Drain();
+  EXPECT_EQ(world.plane->counters().held_bytes, 0u);
+  EXPECT_EQ(world.log.appended(), 1u);
+}
+
+TEST(ToldHome, AHomeThatIsDownIsAnAlertAndTheCallerDoesNotNotice) {
+  TestUpstream upstream;
+  World world(upstream.port(), [&](DataPlaneOptions& options) {
+    WithNeighbour(options, 1);
+    options.drain_grace = absl::Milliseconds(1);
+  });
+  world.directory.SetHome("u-us", "us");
+  TestClient client(world.port());
+  PeerStream& abroad = client.Call("/test.People/Get", GetRequest("u-us"), Support("US"));
+  EXPECT_EQ(ReasonIn(abroad), "NOT_PERMITTED");
+  PeerStream& here = client.Call("/test.People/Get", GetRequest("u-1"), Support("US"));
+  EXPECT_EQ(here.headers.size(), abroad.headers.size());
+  auto text = [](const PeerStream& call) {
+    const std::string message = Get(call.headers, "grpc-message");
+    return message.substr(0, message.find("(decision"));
+  };
+  EXPECT_EQ(text(here), text(abroad));
+  world.plane->Drain();  // does not wait for the home to come back
+  EXPECT_EQ(world.log.appended(), 3u);
+}
+
+// A port that nobody listens on yet.
+uint16_t FreePort() {
+  TestUpstream upstream;
+  return upstream.port();
+}
+
+TEST(ToldHome, AHomeThatIsBackWithinSecondsIsTold) {
+  std::atomic<int> bytes{0};
+  TestUpstream upstream;
+  const uint16_t port = FreePort();
+  World world(upstream.port(), [&](DataPlaneOptions& options) { WithNeighbour(options, port); });
+  world.directory.SetHome("u-us", "us");
+  TestClient client(world.port());
+  client.Call("/test.People/Get", GetRequest("u-us"), Support("US"));
+  ASSERT_TRUE(World::Eventually([&] { return world.log.appended() == 1; }));
+  TestUpstream home(Denies(&bytes), port);
+  ASSERT_TRUE(World::Eventually([&] { return bytes > 0; }));
+  world.plane->Drain();
+  EXPECT_EQ(world.log.appended(), 1u);
+}
+
+TEST(ToldHome, AHomeThatNeverAnswersHoldsNothingForEver) {
+  TestUpstream upstream;
+  TestUpstream::Hooks hooks;
+  hooks.on_end = [](Peer&, PeerStream&) {};
+  TestUpstream home(hooks);
+  World world(upstream.port(), [&](DataPlaneOptions& options) {
+    WithNeighbour(options, home.port());
+    options.drain_grace = absl::Milliseconds(1);
+  });
+  world.directory.SetHome("u-us", "us");
+  TestClient client(world.port());
+  client.Call("/test.People/Get", GetRequest("u-us"), Support("US"));
+  ASSERT_TRUE(World::Eventually([&] { return home.calls() == 1; }));
+  world.plane->Drain();  // gives up what waits, and says so in the log
+  EXPECT_EQ(world.log.appended(), 2u);
 }
 
 TEST(DecidedCall, HidesTheUpstreamsErrorText) {

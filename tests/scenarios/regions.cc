@@ -236,27 +236,7 @@ class LocalRegions final : public Regions {
         }
       }
     }
-    if (found.size() == 1 && found[0].entry.forwarded_to.has_value()) {
-      AddLastForwarded(logs, found[0].region, *found[0].entry.forwarded_to, &found);
-    }
     return found;
-  }
-
-  // When neither side's entry names the other's decision: tests make one call at a time, so the
-  // last call that the home took from this gateway is the one.
-  void AddLastForwarded(const std::map<std::string, std::vector<audit::Entry>>& logs,
-                        const std::string& from, access::RegionIndex home,
-                        std::vector<RecordedDecision>* found) const {
-    const auto& regions = policy_->vocabulary().regions;
-    const std::string& region = regions.Name(home);
-    std::vector<RecordedDecision> last;
-    for (const audit::Entry& entry : logs.at(region)) {
-      const auto* decision = std::get_if<audit::DecisionEntry>(&entry.body);
-      if (decision == nullptr || decision->forwarded_by != regions.Find(from)) continue;
-      if (!last.empty() && last[0].entry.decision_id != decision->decision_id) last.clear();
-      last.push_back({region, *decision});
-    }
-    found->insert(found->end(), last.begin(), last.end());
   }
 
   std::vector<audit::Entry> ReadLog(const std::string& region) {

@@ -84,7 +84,7 @@ class Tree:
             folders[:] = sorted(f for f in folders if f not in SKIPPED_FOLDERS and not f.startswith("build-"))
             for name in sorted(names):
                 path = os.path.relpath(os.path.join(folder, name), root)
-                if path.startswith(DATA_FOLDERS) or not is_text(path):
+                if name == ".git" or path.startswith(DATA_FOLDERS) or not is_text(path):  # a worktree has a file
                     continue
                 try:
                     with open(os.path.join(root, path), encoding="utf-8") as file:

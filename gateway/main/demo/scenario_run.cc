@@ -284,10 +284,12 @@ class Runner final : public ScenarioRunner {
         if (!entry.ok()) return true;
         const auto* decision = std::get_if<audit::DecisionEntry>(&entry->body);
         if (decision == nullptr || decision->forwarded_to.has_value()) return true;
-        const std::string id = base::HexEncode(
-            absl::string_view(reinterpret_cast<const char*>(decision->decision_id.data()),
-                              decision->decision_id.size()));
-        if (id == decision_id &&
+        // A home gateway names the decision id of the gateway that was called.
+        const auto named = [&decision_id](const audit::DecisionId& id) {
+          return base::HexEncode(absl::string_view(reinterpret_cast<const char*>(id.data()),
+                                                   id.size())) == decision_id;
+        };
+        if ((named(decision->decision_id) || named(decision->peer_decision_id)) &&
             (!found || (found->decision().direction != wanted && decision->direction == wanted))) {
           found = Recorded{region, index, *std::move(entry)};
         }
