@@ -2,11 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -31,8 +35,11 @@ class Descriptor {
   ~Descriptor() {
     if (fd_ >= 0) close(fd_);
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   int get() const { return fd_; }
 
  private:
@@ -82,6 +89,82 @@ absl::Status SyncDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
+// The text of the link behind `link`; FailedPrecondition when somebody else could have made it.
+absl::StatusOr<std::string> OwnLinkTarget(int link, const struct stat& facts,
+                                          const std::string& path) {
+  if (facts.st_uid != 0 && facts.st_uid != geteuid()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": leads through a symbolic link of user ", facts.st_uid,
+                     "; it must be root's or this process's user's"));
+  }
+  std::string target(PATH_MAX, '\0');
+  const ssize_t size = readlinkat(link, "", target.data(), target.size());
+  if (size < 0) return ErrnoStatus(errno, "read link", path);
+  target.resize(static_cast<size_t>(size));
+  return target;
+}
+
+// Opens for reading, one part of the path after the other, each through the descriptor of the one
+// before: what was checked is what is opened, whatever is renamed meanwhile.
+absl::StatusOr<Descriptor> OpenThroughOwnLinks(const std::string& path) {
+  constexpr int kLinksMax = 40;  // as Linux
+  std::string rest = path;
+  Descriptor at(AT_FDCWD);
+  for (int links = 0;;) {
+    if (!rest.empty() && rest.front() == '/') at = Descriptor(open("/", O_PATH | O_CLOEXEC));
+    rest.erase(0, rest.find_first_not_of('/'));
+    const size_t end = std::min(rest.find('/'), rest.size());
+    const std::string part = rest.empty() ? "." : rest.substr(0, end);
+    Descriptor next(openat(at.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat facts;
+    if (next.get() < 0) return ErrnoStatus(errno, "open", path);
+    if (fstat(next.get(), &facts) != 0) return ErrnoStatus(errno, "stat", path);
+    if (S_ISLNK(facts.st_mode)) {
+      if (++links > kLinksMax) return ErrnoStatus(ELOOP, "open", path);
+      DOMICILE_ASSIGN_OR_RETURN(const std::string target, OwnLinkTarget(next.get(), facts, path));
+      rest = absl::StrCat(target, rest.substr(end));
+      continue;
+    }
+    if (rest.find_first_not_of('/', end) == std::string::npos) {
+      Descriptor file(
+          openat(at.get(), part.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+      if (file.get() < 0) return ErrnoStatus(errno, "open", path);
+      return file;
+    }
+    at = std::move(next);
+    rest.erase(0, end);
+    rest.erase(0, rest.find_first_not_of('/'));
+  }
+}
+
+bool InGroup(gid_t group) {
+  if (group == getegid()) return true;
+  std::vector<gid_t> groups(NGROUPS_MAX);
+  const int count = getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(count < 0 ? 0 : static_cast<size_t>(count));
+  return std::find(groups.begin(), groups.end(), group) != groups.end();
+}
+
+// OK when nobody but this process's user, root, and whom root put into its group can read it.
+absl::Status CheckReaders(const struct stat& facts, const std::string& path) {
+  const mode_t mode = facts.st_mode & 07777;
+  if (facts.st_uid == geteuid()) {
+    if (mode == 0600 || mode == 0400) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrFormat("%s: mode is %04o; a secret must be 0600 or 0400 (chmod 600)", path, mode));
+  }
+  if (facts.st_uid != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": belongs to user ", facts.st_uid,
+                     ", not to this process's user or root; chown it"));
+  }
+  if ((mode == 0640 || mode == 0440) && InGroup(facts.st_gid)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "%s: belongs to root with mode %04o; a secret of root's must be 0640 or 0440 and of a group "
+      "of this process",
+      path, mode));
+}
+
 enum class Existing { kReplace, kKeep };
 
 absl::Status Write(const std::string& path, absl::string_view content, FileMode mode,
@@ -120,26 +203,13 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t bytes_max) 
 }
 
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
-  Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (fd.get() < 0 && errno == ELOOP) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": is a symbolic link; name the secret file itself"));
-  }
-  if (fd.get() < 0) return ErrnoStatus(errno, "open", path);
+  DOMICILE_ASSIGN_OR_RETURN(Descriptor fd, OpenThroughOwnLinks(path));
   struct stat facts;
   if (fstat(fd.get(), &facts) != 0) return ErrnoStatus(errno, "stat", path);
   if (!S_ISREG(facts.st_mode)) {
     return absl::FailedPreconditionError(absl::StrCat(path, ": not a regular file"));
   }
-  if (facts.st_uid != geteuid()) {
-    return absl::FailedPreconditionError(absl::StrCat(path, ": belongs to user ", facts.st_uid,
-                                                      ", not to this process's user; chown it"));
-  }
-  mode_t mode = facts.st_mode & 07777;
-  if (mode != 0600 && mode != 0400) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("%s: mode is %04o; a secret must be 0600 or 0400 (chmod 600)", path, mode));
-  }
+  DOMICILE_RETURN_IF_ERROR(CheckReaders(facts, path));
   return ReadAll(fd.get(), path, limits::kSecretFileBytesMax);
 }
 

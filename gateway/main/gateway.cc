@@ -40,6 +40,15 @@ audit::Bytes32 DigestOfFile(const std::string& path) {
   return content.ok() ? crypto::Sha256(*content) : audit::Bytes32{};
 }
 
+FilesState StateOf(const control::TlsFiles& files) {
+  FilesState state;
+  for (const std::string& path : {files.certificate, files.key}) {
+    absl::StatusOr<store::FileStamp> stamp = store::StampOf(path);
+    if (stamp.ok()) state.emplace_back(path, *stamp);
+  }
+  return state;
+}
+
 std::vector<std::string> Texts(const std::vector<control::Endpoint>& endpoints) {
   std::vector<std::string> texts;
   for (const control::Endpoint& endpoint : endpoints) texts.push_back(endpoint.ToString());
@@ -228,10 +237,7 @@ absl::Status Gateway::OpenDataPlane() {
   DOMICILE_ASSIGN_OR_RETURN(
       data_plane_, proxy::DataPlane::Create(MakeDataPlaneOptions(config_, material_, clock_), ports,
                                             MakeServed(snapshot(), *serving())));
-  if (config_.data.tls) {
-    absl::StatusOr<store::FileStamp> stamp = store::StampOf(config_.data.tls->certificate);
-    if (stamp.ok()) certificate_stamp_ = *stamp;
-  }
+  if (config_.data.tls) certificate_state_ = StateOf(*config_.data.tls);
   // So that whoever started us with port 0 finds us.
   return base::WriteFileAtomically(config_.data_dir + "/data.port", absl::StrCat(data_port(), "\n"),
                                    base::FileMode::kPublic);
@@ -274,22 +280,25 @@ void Gateway::Poll() {
       base::Log(base::LogLevel::kError, "policy.kept", {{"status", recorded.status()}});
     }
   }
-  if (config_.data.tls) {
-    absl::StatusOr<store::FileStamp> stamp = store::StampOf(config_.data.tls->certificate);
-    if (stamp.ok() && !(*stamp == certificate_stamp_)) {
-      certificate_stamp_ = *stamp;
-      base::Issues issues;
-      auto context_tls =
-          LoadListenerTls(*config_.data.tls, material_.trust_domains, clock_, issues);
-      if (context_tls != nullptr) {
-        data_plane_->SwapListenerTls(0, std::move(context_tls));
-        base::Log(base::LogLevel::kInfo, "certificate.swapped");
-      } else {
-        base::Log(base::LogLevel::kError, "certificate.kept", {{"status", issues.ToStatus()}});
-      }
-    }
-  }
+  PollCertificate();
   if (changed) Publish(std::move(serving), context);
+}
+
+// Both files are looked at: where the key is renamed after its certificate, the pair fits only
+// then.
+void Gateway::PollCertificate() {
+  if (!config_.data.tls) return;
+  FilesState state = StateOf(*config_.data.tls);
+  if (state == certificate_state_) return;
+  certificate_state_ = std::move(state);
+  base::Issues issues;
+  auto tls = LoadListenerTls(*config_.data.tls, material_.trust_domains, clock_, issues);
+  if (tls != nullptr) {
+    data_plane_->SwapListenerTls(0, std::move(tls));
+    base::Log(base::LogLevel::kInfo, "certificate.swapped");
+  } else {
+    base::Log(base::LogLevel::kError, "certificate.kept", {{"status", issues.ToStatus()}});
+  }
 }
 
 void Gateway::Drain() { data_plane_->Drain(); }

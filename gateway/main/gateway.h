@@ -68,6 +68,7 @@ class Gateway {
   absl::Status OpenLog();
   absl::Status OpenDirectory();
   absl::Status OpenDataPlane();
+  void PollCertificate();
   // Appends what is about to be served; its index, durable.
   absl::StatusOr<uint64_t> RecordContext(const Serving& serving, audit::ContextCause cause);
   // A snapshot of `serving` and the facts of now.
@@ -82,7 +83,7 @@ class Gateway {
   Material material_;
   std::unique_ptr<Facts> facts_;
   FilesState serving_state_;
-  store::FileStamp certificate_stamp_;
+  FilesState certificate_state_;  // of the data listener's certificate and key
   std::string log_directory_;
   audit::VerifierKey log_key_;
   std::unique_ptr<store::LogSegments> log_;

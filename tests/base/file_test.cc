@@ -1,8 +1,13 @@
 #include "gateway/base/file.h"
 
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <filesystem>
+#include <functional>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/limits.h"
@@ -50,21 +55,101 @@ TEST(ReadSecretFile, TakesOnlyWhatNobodyElseCanRead) {
   EXPECT_STATUS(StatusCode::kNotFound, "none", ReadSecretFile(dir.Path("none")));
 }
 
-TEST(ReadSecretFile, TakesNoSymbolicLink) {
+// What Kubernetes mounts: key -> ..data/key, ..data -> ..2026_11_24/.
+std::string Mount(const TempDir& dir, const std::string& version, const std::string& content) {
+  std::filesystem::create_directories(dir.Path(version));
+  EXPECT_EQ(chmod(dir.Write(version + "/key", content).c_str(), 0400), 0);
+  EXPECT_EQ(symlink(version.c_str(), dir.Path("..next").c_str()), 0);
+  EXPECT_EQ(rename(dir.Path("..next").c_str(), dir.Path("..data").c_str()), 0);
+  if (!std::filesystem::exists(dir.Path("key"))) {
+    EXPECT_EQ(symlink("..data/key", dir.Path("key").c_str()), 0);
+  }
+  return dir.Path("key");
+}
+
+TEST(ReadSecretFile, FollowsTheLinksOfAMountedSecretToItsNewestVersion) {
   TempDir dir;
-  const std::string path = dir.Write("key", "secret");
-  ASSERT_EQ(chmod(path.c_str(), 0600), 0);
-  ASSERT_EQ(symlink(path.c_str(), dir.Path("link").c_str()), 0);
-  EXPECT_STATUS(StatusCode::kFailedPrecondition, "symbolic link", ReadSecretFile(dir.Path("link")));
+  const std::string path = Mount(dir, "..2026_11_24", "one");
+  ASSERT_OK_AND_ASSIGN(std::string first, ReadSecretFile(path));
+  EXPECT_EQ(first, "one");
+  EXPECT_EQ(Mount(dir, "..2026_11_25", "two"), path);
+  ASSERT_OK_AND_ASSIGN(std::string second, ReadSecretFile(path));
+  EXPECT_EQ(second, "two");
+  ASSERT_OK_AND_ASSIGN(
+      std::string same,
+      ReadSecretFile(dir.Path("../" + dir.path().substr(dir.path().rfind('/') + 1) + "//./key")));
+  EXPECT_EQ(same, "two");
+}
+
+TEST(ReadSecretFile, JudgesTheFileBehindALinkAsItself) {
+  TempDir dir;
+  const std::string path = Mount(dir, "..2026_11_24", "one");
+  ASSERT_EQ(chmod(dir.Path("..2026_11_24/key").c_str(), 0444), 0);
+  EXPECT_STATUS(StatusCode::kFailedPrecondition, "mode is 0444", ReadSecretFile(path));
+  EXPECT_STATUS(StatusCode::kFailedPrecondition, "regular file",
+                ReadSecretFile(dir.Path("..data")));
+  ASSERT_EQ(symlink("loop", dir.Path("loop").c_str()), 0);
+  EXPECT_STATUS(StatusCode::kUnavailable, "levels of symbolic links",
+                ReadSecretFile(dir.Path("loop")));
+  ASSERT_EQ(symlink("nowhere", dir.Path("dangling").c_str()), 0);
+  EXPECT_STATUS(StatusCode::kNotFound, "dangling", ReadSecretFile(dir.Path("dangling")));
+}
+
+TEST(ReadSecretFile, FollowsNoLinkOfSomebodyElse) {
+  if (geteuid() != 0) GTEST_SKIP() << "giving a link away needs root";
+  for (const char* link : {"key", "..data"}) {
+    TempDir dir;
+    const std::string path = Mount(dir, "..2026_11_24", "one");
+    ASSERT_EQ(lchown(dir.Path(link).c_str(), 65534, 65534), 0);
+    EXPECT_STATUS(StatusCode::kFailedPrecondition, "symbolic link of user 65534",
+                  ReadSecretFile(path));
+  }
+}
+
+// Runs `work` as user and group 65534 in a process of its own; its answer is that process's.
+bool AsNobody(gid_t group, const std::function<bool()>& work) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgroups(1, &group) != 0 || setgid(65534) != 0 || setuid(65534) != 0) _exit(2);
+    _exit(work() ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST(ReadSecretFile, TakesRootsFileOfThisProcesssGroupAndNoOtherOfRoots) {
+  if (geteuid() != 0) GTEST_SKIP() << "becoming somebody else needs root";
+  TempDir dir;
+  ASSERT_EQ(chmod(dir.path().c_str(), 0755), 0);
+  const std::string path = Mount(dir, "..2026_11_24", "one");
+  const std::string file = dir.Path("..2026_11_24/key");
+  auto reads = [&](gid_t group) {
+    return AsNobody(group, [&] { return ReadSecretFile(path).ok(); });
+  };
+  ASSERT_EQ(chown(file.c_str(), 0, 2000), 0);  // fsGroup: 2000
+  for (mode_t mode : {0440, 0640}) {
+    ASSERT_EQ(chmod(file.c_str(), mode), 0);
+    EXPECT_TRUE(reads(2000)) << std::oct << mode;
+    EXPECT_FALSE(reads(2001)) << std::oct << mode;
+  }
+  for (mode_t mode : {0444, 0644, 0660, 0404}) {
+    ASSERT_EQ(chmod(file.c_str(), mode), 0);
+    EXPECT_FALSE(reads(2000)) << std::oct << mode;
+    EXPECT_FALSE(reads(2001)) << std::oct << mode;
+  }
 }
 
 TEST(ReadSecretFile, TakesNoFileOfSomebodyElse) {
   if (geteuid() != 0) GTEST_SKIP() << "giving a file away needs root";
   TempDir dir;
   const std::string path = dir.Write("key", "secret");
-  ASSERT_EQ(chmod(path.c_str(), 0600), 0);
-  ASSERT_EQ(chown(path.c_str(), 65534, 65534), 0);
-  EXPECT_STATUS(StatusCode::kFailedPrecondition, "belongs to user 65534", ReadSecretFile(path));
+  for (mode_t mode : {0600, 0640}) {
+    ASSERT_EQ(chmod(path.c_str(), mode), 0);
+    ASSERT_EQ(chown(path.c_str(), 65534, 65534), 0);
+    EXPECT_STATUS(StatusCode::kFailedPrecondition, "belongs to user 65534", ReadSecretFile(path));
+  }
 }
 
 TEST(ReadSecretFile, HasACap) {

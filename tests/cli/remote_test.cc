@@ -281,6 +281,54 @@ TEST_F(Remote, ABrokenPolicyOrStaffFileLeavesTheOldOneInPlace) {
   std::ofstream(world_->path("us/staff.csv")) << staff;
 }
 
+// A mounted secret: gateway.pem -> ..data/gateway.pem, ..data -> a folder with a date.
+TEST_F(Remote, CertificatesKeysAndStaffMayLieBehindLinksThatAreSwitched) {
+  namespace fs = std::filesystem;
+  const std::string us = world_->path("us/");
+  auto count = [](absl::string_view event) {
+    return std::vector<std::string>(absl::StrSplit(GatewayLog(), event)).size() - 1;
+  };
+  auto switch_to = [&](const std::string& version) {
+    fs::create_symlink(version, us + "..next");
+    fs::rename(us + "..next", us + "..data");
+  };
+  fs::create_directory(us + "..v1");
+  for (const std::string name : {"gateway.pem", "gateway.key", "keys", "staff.csv"}) {
+    fs::rename(us + name, us + "..v1/" + name);
+    fs::create_symlink("..data/" + name, us + name);
+  }
+  switch_to("..v1");
+  const Said check = RunDomicile({"config", "check", us + "gateway.yaml"});
+  EXPECT_EQ(check.code, 0) << check.err;
+  auto engineer = [] { return As("s-engineer", {"version"}).code; };
+  EXPECT_EQ(engineer(), 0);
+
+  // Another pair and another staff list, in one step.
+  fs::copy(us + "..v1", us + "..v2", fs::copy_options::recursive);
+  const auto fresh = world_->CredentialsFor("us", "spiffe://us.acme.example/domicile").value();
+  std::ofstream(us + "..v2/gateway.pem") << fresh.certificate_chain;
+  std::ofstream(us + "..v2/gateway.key") << fresh.private_key;
+  std::ofstream(us + "..v2/staff.csv")
+      << absl::StrReplaceAll(Slurp(us + "staff.csv"), {{";engineer", ""}, {"engineer", "support"}});
+  const size_t swapped = count("certificate.swapped");
+  switch_to("..v2");
+  EXPECT_TRUE(Becomes([&] { return count("certificate.swapped") == swapped + 1; }));
+  EXPECT_TRUE(Becomes([&] { return engineer() == 4; }));
+
+  // A key that others can read is none, behind links as well; and its mending is seen, although the
+  // certificate is the same.
+  fs::copy(us + "..v1", us + "..v3", fs::copy_options::recursive);
+  fs::permissions(us + "..v3/gateway.key", fs::perms::others_read, fs::perm_options::add);
+  switch_to("..v3");
+  EXPECT_TRUE(Becomes([&] { return absl::StrContains(GatewayLog(), "certificate.kept"); }));
+  EXPECT_TRUE(absl::StrContains(GatewayLog(), "mode is 0604"));
+  fs::copy(us + "..v3/gateway.key", us + "..v3/next");
+  fs::permissions(us + "..v3/next", fs::perms::owner_read);
+  fs::rename(us + "..v3/next", us + "..v3/gateway.key");
+  EXPECT_TRUE(Becomes([&] { return count("certificate.swapped") == swapped + 2; }));
+  EXPECT_TRUE(Becomes([&] { return engineer() == 0; }));
+}
+
 TEST_F(Remote, IdentityExplainShowsEachJurisdictionWithItsSource) {
   support::TempDir own;
   const std::string token = world_->StaffToken(world_->options().staff[2]).value();

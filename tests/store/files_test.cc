@@ -324,6 +324,26 @@ TEST(WatchedFile, IsReadAgainWhenItChangesAndKeepsTheOldContentWhenItBreaks) {
   EXPECT_STATUS(StatusCode::kFailedPrecondition, "regular file", file.Refresh());
 }
 
+// How Kubernetes changes a mounted volume: f -> ..data/f stays, and ..data is switched.
+TEST(WatchedFile, IsReadAgainWhenTheLinkAboveItIsSwitched) {
+  support::TempDir dir;
+  support::FakeClock clock;
+  WatchedFile<std::string> file(dir.Path("f"), 100, clock,
+                                [](const std::string& content,
+                                   absl::Time) -> absl::StatusOr<std::string> { return content; });
+  std::filesystem::create_symlink("..data/f", dir.Path("f"));
+  for (const std::string version : {"one", "two"}) {
+    std::filesystem::create_directory(dir.Path(version));
+    // Equal sizes and times: it is the file behind the link that is another.
+    std::filesystem::last_write_time(dir.Write(version + "/f", version),
+                                     std::filesystem::file_time_type());
+    std::filesystem::create_symlink(version, dir.Path("..next"));
+    std::filesystem::rename(dir.Path("..next"), dir.Path("..data"));
+    ASSERT_OK(file.Refresh());
+    EXPECT_EQ(*file.Current().content, version);
+  }
+}
+
 TEST(FileWatcher, LooksAtItsFilesUntilItIsDestroyed) {
   class Counter final : public Watched {
    public:
