@@ -85,14 +85,17 @@ void CallState::IdentifyCaller() {
   credentials.ticket = evidence_.ticket;
   credentials.forward = evidence_.forward;
   credentials.method = method_.path;
-  credentials.metadata_digest =
-      identity::ClientMetadataDigest({{"domicile-exception", evidence_.exception},
-                                      {"domicile-purpose", evidence_.purpose},
-                                      {"domicile-region", evidence_.region},
-                                      {"domicile-ticket", evidence_.ticket}});
+  if (!evidence_.forward.empty()) credentials.metadata_digest = MetadataDigest();
   caller_ = identity::Identify(*snapshot_->trust, snapshot_->policy->vocabulary(), credentials,
                                now_, tokens_, replays_);
   recorder_->SetCaller(snapshot_, &method_, &caller_);
+}
+
+identity::Sha256Bytes CallState::MetadataDigest() const {
+  return identity::ClientMetadataDigest({{"domicile-exception", evidence_.exception},
+                                         {"domicile-purpose", evidence_.purpose},
+                                         {"domicile-region", evidence_.region},
+                                         {"domicile-ticket", evidence_.ticket}});
 }
 
 bool CallState::Identify() {
@@ -196,14 +199,14 @@ uint64_t CallState::OpenExceptionFor(Reason shown) const {
 void CallState::AskLocate(std::vector<access::DataSubject> subjects,
                           absl::AnyInvocable<void(LocateResult)> then) {
   const uint32_t question = ++questions_;
-  locating_.emplace(question, std::move(then));
+  locating_.Add(question, std::move(then));
   Emit(Locate{question, std::move(subjects)});
 }
 
 void CallState::AskRegister(std::vector<access::DataSubject> subjects, std::string region,
                             absl::AnyInvocable<void(absl::Status)> then) {
   const uint32_t question = ++questions_;
-  registering_.emplace(question, std::move(then));
+  registering_.Add(question, std::move(then));
   Emit(Register{question, std::move(subjects), std::move(region), now_});
 }
 
@@ -213,7 +216,7 @@ void CallState::Commit(Strength strength, absl::AnyInvocable<void()> then) {
   if (!entries.ok()) return EndWith(Reason::kAuditUnavailable);
   const uint32_t question = ++questions_;
   ++open_appends_;
-  appending_.emplace(question, std::move(then));
+  appending_.Add(question, std::move(then));
   Emit(Append{question, *std::move(entries), strength});
 }
 
@@ -223,29 +226,28 @@ void CallState::CommitLater() {
   if (!entries.ok()) return;
   const uint32_t question = ++questions_;
   ++open_appends_;
-  appending_.emplace(question, nullptr);
+  appending_.Add(question, nullptr);
   Emit(Append{question, *std::move(entries), Strength::kDurable});
 }
 
 void CallState::Handle_(Located event) {
-  auto asked = locating_.extract(event.question);
-  if (asked.empty()) return;
-  asked.mapped()(std::move(event.result));
+  auto asked = locating_.Take(event.question);
+  if (asked) (*asked)(std::move(event.result));
 }
 
 void CallState::Handle_(Registered event) {
-  auto asked = registering_.extract(event.question);
-  if (!asked.empty() && !ended_) asked.mapped()(std::move(event.status));
+  auto asked = registering_.Take(event.question);
+  if (asked && !ended_) (*asked)(std::move(event.status));
 }
 
 void CallState::Handle_(Appended event) {
-  auto asked = appending_.extract(event.question);
-  if (asked.empty()) return;
+  auto asked = appending_.Take(event.question);
+  if (!asked) return;
   --open_appends_;
-  if ((ended_ && !judging_after_end_) || asked.mapped() == nullptr) return;
+  if ((ended_ && !judging_after_end_) || *asked == nullptr) return;
   // After the end there is nobody to tell, and nothing goes on without its entry.
   if (!event.result.status.ok()) return ended_ ? void() : EndWith(Reason::kAuditUnavailable);
-  asked.mapped()();
+  (*asked)();
 }
 
 // ---- End -----------------------------------------------------------------------------------
@@ -274,8 +276,8 @@ void CallState::GiveUp() {
   if (hop_open_) RecordRequest();  // asked for, though nothing came back
   requests_.clear();
   responses_.clear();
-  if (!judging_after_end_) locating_.clear();
-  registering_.clear();
+  if (!judging_after_end_) locating_.Clear();
+  registering_.Clear();
   if (hop_open_ && !response_end_) Emit(CancelUpstream{});
   CommitLater();
 }

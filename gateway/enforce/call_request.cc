@@ -41,7 +41,7 @@ void CallState::Handle_(RequestEnded event) {
 void CallState::PumpRequests() {
   while (!request_busy_ && !requests_.empty() && !ended_ && !closing_) {
     std::shared_ptr<RequestUnit> unit = std::move(requests_.front());
-    requests_.pop_front();
+    requests_.erase(requests_.begin());
     request_busy_ = true;
     StartRequest(std::move(unit));
   }
@@ -293,11 +293,7 @@ void CallState::OpenHop(std::optional<access::RegionIndex> peer) {
     forward.workload = caller_.principal.workload;
     if (evidence_.certificate) forward.certificate_hash = evidence_.certificate->fingerprint;
     forward.method = method_.path;
-    forward.metadata_digest =
-        identity::ClientMetadataDigest({{"domicile-exception", evidence_.exception},
-                                        {"domicile-purpose", evidence_.purpose},
-                                        {"domicile-region", evidence_.region},
-                                        {"domicile-ticket", evidence_.ticket}});
+    forward.metadata_digest = MetadataDigest();
     std::memcpy(forward.nonce.data(), random_forward_nonce_.data(), forward.nonce.size());
     forward.decision_id = recorder_->decision_id();
     forward.answered = ended_;

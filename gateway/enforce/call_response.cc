@@ -208,7 +208,7 @@ void CallState::ReleaseReady() {
   while (!responses_.empty() && !ended_ && !closing_) {
     const std::shared_ptr<ResponseUnit> unit = responses_.front();
     if (!unit->recorded) return;
-    responses_.pop_front();
+    responses_.erase(responses_.begin());
     // Right before bytes go to TLS: what identified the caller may have run out meanwhile.
     if (now_ >= caller_.principal.valid_until) return EndWith(Reason::kPrincipalExpired);
     switch (unit->fate) {

@@ -13,14 +13,14 @@
 #ifndef DOMICILE_GATEWAY_ENFORCE_CALL_STATE_H_
 #define DOMICILE_GATEWAY_ENFORCE_CALL_STATE_H_
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/functional/any_invocable.h"
+#include "gateway/base/pooled.h"
 #include "gateway/enforce/call.h"
 #include "gateway/enforce/judge.h"
 #include "gateway/enforce/record.h"
@@ -51,7 +51,30 @@ struct ResponseUnit {
   access::RegionSet origins;  // of what is released
 };
 
-class CallState {
+// Questions that wait for their answer. A call has one or two at a time.
+template <class... Answer>
+class Questions {
+ public:
+  using Then = absl::AnyInvocable<void(Answer...)>;
+  void Add(uint32_t number, Then then) { waiting_.emplace_back(number, std::move(then)); }
+  // nullopt: nobody asked that, or it was given up.
+  std::optional<Then> Take(uint32_t number) {
+    for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
+      if (it->first != number) continue;
+      Then then = std::move(it->second);
+      waiting_.erase(it);
+      return then;
+    }
+    return std::nullopt;
+  }
+  bool empty() const { return waiting_.empty(); }
+  void Clear() { waiting_.clear(); }
+
+ private:
+  absl::InlinedVector<std::pair<uint32_t, Then>, 1> waiting_;
+};
+
+class CallState : public base::Pooled<CallState> {
  public:
   explicit CallState(std::shared_ptr<const Snapshot> snapshot) : snapshot_(std::move(snapshot)) {}
 
@@ -90,6 +113,7 @@ class CallState {
   // call.cc
   bool Identify();
   void IdentifyCaller();
+  identity::Sha256Bytes MetadataDigest() const;
   void DenyMalformed(access::Reason problem);
   void PreDecide();
   void EndWith(access::Reason recorded, uint64_t exception = 0, bool keep_request = false);
@@ -174,7 +198,7 @@ class CallState {
   bool pass_through_ = false;  // action none: not decided, but counted (S12)
 
   // Request side.
-  std::deque<std::shared_ptr<RequestUnit>> requests_;
+  absl::InlinedVector<std::shared_ptr<RequestUnit>, 1> requests_;
   bool request_busy_ = false;
   bool request_ended_ = false;
   bool request_end_sent_ = false;
@@ -195,7 +219,7 @@ class CallState {
   uint32_t records_stamped_ = 0;
 
   // Response side.
-  std::deque<std::shared_ptr<ResponseUnit>> responses_;
+  absl::InlinedVector<std::shared_ptr<ResponseUnit>, 1> responses_;
   bool response_busy_ = false;
   bool response_headers_ = false;
   audit::DecisionId peer_decision_id_{};  // of the home gateway that answers
@@ -218,9 +242,9 @@ class CallState {
   uint32_t open_appends_ = 0;
   bool judging_after_end_ = false;
   bool telling_home_ = false;  // OpenUpstream was emitted after End; its answer is waited for
-  absl::flat_hash_map<uint32_t, absl::AnyInvocable<void(LocateResult)>> locating_;
-  absl::flat_hash_map<uint32_t, absl::AnyInvocable<void(absl::Status)>> registering_;
-  absl::flat_hash_map<uint32_t, absl::AnyInvocable<void()>> appending_;  // null: nobody waits
+  Questions<LocateResult> locating_;
+  Questions<absl::Status> registering_;
+  Questions<> appending_;  // null: nobody waits
 };
 
 }  // namespace domicile::enforce

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "gateway/identity/ticket.h"
 #include "gateway/origin/home.h"
 #include "gateway/policy/decide.h"
@@ -13,7 +14,8 @@ namespace {
 using access::Action;
 using access::Reason;
 using access::Tri;
-using HomeList = std::vector<origin::Home>;
+using HomeList = absl::InlinedVector<origin::Home, 2>;
+using HomeLists = absl::InlinedVector<HomeList, 1>;
 
 // `unknown` is set when a row names no region of the policy: then nobody can say whose law applies.
 HomeList ToHomes(const Snapshot& snapshot, const SubjectFacts& facts, bool* unknown) {
@@ -50,8 +52,8 @@ class Judging {
       TakeSubjects(i, record);
       TakeOrigins(i, record);
     }
-    std::vector<access::RecordFacts> facts;
-    std::vector<access::RecordDecision> decisions(judged_.size());
+    absl::InlinedVector<access::RecordFacts, 2> facts;
+    absl::InlinedVector<access::RecordDecision, 2> decisions(judged_.size());
     facts.reserve(judged_.size());
     for (const JudgedRecord& record : judged_) facts.push_back(record.facts);
     policy::Decide(*input_.snapshot.policy, input_.facts, facts, absl::MakeSpan(decisions));
@@ -81,18 +83,22 @@ class Judging {
       return;
     }
     facts.protected_person = facts.minor = Tri::kFalse;
-    std::vector<access::DataSubject> named;
-    named.reserve(judged.subjects.size());
     for (uint32_t place : judged.subjects) {
       const access::DataSubject& subject = findings_.subjects[place];
       const SubjectFacts* known = book_.Find(subject);
       facts.protected_person =
           Joined(facts.protected_person, known ? known->protected_person : Tri::kUnknown);
       facts.minor = Joined(facts.minor, known ? known->minor : Tri::kUnknown);
-      named.push_back(subject);
     }
     facts.self = IsSelf(input_.caller.principal, findings_.subjects, judged.subjects);
-    facts.ticket_about = identity::TicketAbout(input_.caller.ticket, named, input_.now);
+    facts.ticket_about = input_.caller.ticket != nullptr && TicketIsAbout(judged.subjects);
+  }
+
+  bool TicketIsAbout(absl::Span<const uint32_t> places) const {
+    std::vector<access::DataSubject> named;
+    named.reserve(places.size());
+    for (uint32_t place : places) named.push_back(findings_.subjects[place]);
+    return identity::TicketAbout(input_.caller.ticket, named, input_.now);
   }
 
   void TakeOrigins(size_t i, const access::RecordFinding& record) {
@@ -105,8 +111,8 @@ class Judging {
       problems_[i] = problems_[record.parent];
       return;
     }
-    std::vector<HomeList> homes;
-    std::vector<const access::DataSubject*> subjects;
+    HomeLists homes;
+    absl::InlinedVector<const access::DataSubject*, 2> subjects;
     bool unknown_region = false, newcomer = false;
     for (uint32_t place : judged.subjects) {
       const SubjectFacts* known = book_.Find(findings_.subjects[place]);
@@ -135,7 +141,7 @@ class Judging {
       judged.tag_verified = tag.check == origin::TagCheck::kVerified;
       facts.tag = &tag;
     }
-    std::vector<absl::Span<const origin::Home>> lists(homes.begin(), homes.end());
+    absl::InlinedVector<absl::Span<const origin::Home>, 1> lists(homes.begin(), homes.end());
     facts.homes = lists;
     facts.holds = input_.upstream.holds;
     // What a request says of a person without a tag is looked up; only records that an upstream
@@ -159,7 +165,7 @@ class Judging {
     return request() && (action == Action::kRead || action == Action::kSearch) &&
            record.categories.empty() && record.origin_tag.empty();
   }
-  void KeepTodaysHome(std::vector<HomeList>& homes) const {
+  void KeepTodaysHome(HomeLists& homes) const {
     for (HomeList& list : homes) {
       const std::optional<access::RegionIndex> today = origin::HomeAt(list, input_.now);
       if (today) list = {{*today, absl::InfinitePast()}};
@@ -192,7 +198,7 @@ class Judging {
   const SubjectBook& book_;
   const access::Findings& findings_;
   std::vector<JudgedRecord> judged_;
-  std::vector<Reason> problems_;  // kRule: judged by policy
+  absl::InlinedVector<Reason, 4> problems_;  // kRule: judged by policy
 };
 
 }  // namespace

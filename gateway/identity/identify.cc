@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -373,7 +374,7 @@ class Identifier {
 
   // Every source that speaks of roles must name one; who is not in the staff file has none.
   void JoinRoles() {
-    std::vector<const std::vector<std::string>*> sources;
+    absl::InlinedVector<const std::vector<std::string>*, 4> sources;
     if (!issuer_->claims.roles.empty()) {
       sources.push_back(&claims_->roles);
       sources.push_back(&issuer_->asserted_roles);

@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
+#include "gateway/base/pooled.h"
 #include "gateway/enforce/call.h"
 #include "gateway/proxy/http2_session.h"
 #include "gateway/proxy/loop_context.h"
@@ -26,7 +28,9 @@
 
 namespace domicile::proxy {
 
-class Exchange final : public StreamUser, public UpstreamPool::Waiter {
+class Exchange final : public StreamUser,
+                       public UpstreamPool::Waiter,
+                       public base::Pooled<Exchange> {
  public:
   // Takes the stream over. `head` borrows from `headers`.
   static void Begin(LoopContext& context, const Caller& caller, Http2Stream& stream,
@@ -64,7 +68,8 @@ class Exchange final : public StreamUser, public UpstreamPool::Waiter {
   struct Direction {
     explicit Direction(size_t bytes_max) : reader(bytes_max) {}
     MessageReader reader;
-    std::vector<std::unique_ptr<Held>> held;
+    absl::InlinedVector<std::unique_ptr<Held>, 1> held;
+    std::unique_ptr<Held> next;  // being read into; may be null
     size_t held_bytes = 0;
     enforce::Handle last_handle = 0;
     bool end_received = false;

@@ -31,10 +31,10 @@ void Exchange::Pump(Direction& direction, bool request) {
   direction.pumping = true;
   size_t taken = 0;
   while (!ended_ && !direction.end_told && !Paused(direction, request)) {
-    auto held = std::make_unique<Held>();
-    MessageReader::State state = direction.reader.Next(&held->bytes, &taken);
+    if (direction.next == nullptr) direction.next = std::make_unique<Held>();
+    MessageReader::State state = direction.reader.Next(&direction.next->bytes, &taken);
     if (state == MessageReader::State::kMessage) {
-      FeedMessage(direction, request, std::move(held));
+      FeedMessage(direction, request, std::move(direction.next));
       continue;
     }
     if (state != MessageReader::State::kNeedMore) {

@@ -3,6 +3,9 @@
 namespace domicile::proxy {
 
 void HeaderBlock::Add(absl::string_view name, absl::string_view value) {
+  // Most blocks fit; growing step by step would move the first fields four times.
+  constexpr size_t kTypicalBytes = 512;
+  if (bytes_.empty()) bytes_.reserve(kTypicalBytes);
   fields_.push_back({static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(name.size()),
                      static_cast<uint32_t>(value.size())});
   bytes_.append(name.data(), name.size());
