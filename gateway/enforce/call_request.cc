@@ -359,12 +359,18 @@ void CallState::RecordPreDecided(const RequestUnit& unit, bool located) {
                  .pre_decided = true,
                  .ended_call = true,
                  .exception = exception};
-  bool home_here = located;
+  bool home_here = located, homeless = located;
   for (const access::DataSubject& subject : unit.findings.subjects) {
-    if (!home_here) break;
-    home_here = CurrentHome(*snapshot_, *book_.Find(subject), now_) == snapshot_->region;
+    if (!located) break;
+    const auto home = CurrentHome(*snapshot_, *book_.Find(subject), now_);
+    home_here = home_here && home == snapshot_->region;
+    homeless = homeless && !home;
   }
-  if (home_here) {
+  if (homeless) {
+    // No law of a home was asked, and none may stand in the entry.
+    recorder_->AddCall(note, RequestFacts(), Reason::kHomeUnknown, nullptr, unit.findings.subjects,
+                       book_, now_);
+  } else if (home_here) {
     const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_};
     const std::vector<JudgedRecord> judged = Judge(input, book_, unit.findings);
     recorder_->AddJudged(note, RequestFacts(), unit.findings, judged, book_, now_);

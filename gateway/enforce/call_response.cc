@@ -164,6 +164,14 @@ bool CallState::AnswerNamesWhatWasAsked(const access::Findings& answer) const {
                      });
 }
 
+bool CallState::WasAskedFor(const access::Findings& answer, const JudgedRecord& record) const {
+  if (!asked_ || record.subjects.empty()) return false;
+  const std::vector<access::DataSubject>& asked = asked_->unit->findings.subjects;
+  return std::all_of(record.subjects.begin(), record.subjects.end(), [&](uint32_t place) {
+    return std::find(asked.begin(), asked.end(), answer.subjects[place]) != asked.end();
+  });
+}
+
 // S13: what is withheld is removed where it can be; where it can't, the message goes with it.
 void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> judged) {
   unit.fate = ResponseUnit::Fate::kPass;
@@ -173,6 +181,9 @@ void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> ju
     const access::RecordFinding& record = unit.findings.records[i];
     const access::RecordDecision& decision = judged[i].decision;
     const bool may_know = decision.existence >= access::Effect::kMask;
+    // Of people by whose ids the call was let through, the caller knows already; an old record of
+    // one who moved may be under stricter laws than the question was (docs/adr/0006).
+    const bool may_count = may_know || WasAskedFor(unit.findings, judged[i]);
     if (record.parent >= 0 && gone[record.parent]) {
       gone[i] = true;
       continue;
@@ -180,20 +191,20 @@ void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> ju
     if (decision.effect >= access::Effect::kMask) {
       unit.edit.records[i].masked = decision.masked;
       unit.edit.records[i].cleared = decision.cleared;
-      if (decision.effect == access::Effect::kMask && may_know) ++unit.masked;
+      if (decision.effect == access::Effect::kMask && may_count) ++unit.masked;
       unit.origins = unit.origins | judged[i].facts.origins;
       continue;
     }
     gone[i] = true;
     if (record.placement == Placement::kRemovable) {
       unit.edit.records[i].remove = true;
-      if (may_know) ++unit.withheld;
+      if (may_count) ++unit.withheld;
       continue;
     }
     if (method_.server_streaming && method_.withheld == access::Withheld::kSkip &&
         record.placement == Placement::kMessage) {
       unit.fate = ResponseUnit::Fate::kSkip;
-      if (may_know) ++unit.withheld;
+      if (may_count) ++unit.withheld;
       continue;
     }
     unit.fate = ResponseUnit::Fate::kEnd;

@@ -170,6 +170,8 @@ class CallState : public base::Pooled<CallState> {
   void SendHeadersOnce();
   std::vector<std::pair<std::string, std::string>> Trailers() const;
   bool MayKnowAll() const;
+  // Whether the request named everybody whom this record of the answer is about.
+  bool WasAskedFor(const access::Findings& answer, const JudgedRecord& record) const;
 
   template <class E>
   void Emit(E effect) {

@@ -130,7 +130,7 @@ class Judging {
         if (list.empty()) list.push_back({input_.snapshot.region, absl::InfinitePast()});
       }
     }
-    if (AsksByIdAlone(record)) KeepTodaysHome(homes);
+    if (AsksByIdAlone(record) || MakesNew(record)) KeepTodaysHome(homes);
     origin::TagResult tag;
     origin::OriginFacts facts;
     if (!record.origin_tag.empty()) {
@@ -164,6 +164,10 @@ class Judging {
     const Action action = input_.method.action;
     return request() && (action == Action::kRead || action == Action::kSearch) &&
            record.categories.empty() && record.origin_tag.empty();
+  }
+  // A record that is made today is of today's home (docs/adr/0006).
+  bool MakesNew(const access::RecordFinding& record) const {
+    return request() && input_.method.action == Action::kCreate && record.origin_tag.empty();
   }
   void KeepTodaysHome(HomeLists& homes) const {
     for (HomeList& list : homes) {

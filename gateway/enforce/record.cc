@@ -28,6 +28,12 @@ bool TagIncident(Reason reason) {
          reason == Reason::kTagSubjectMismatch;
 }
 
+// A record of an answer that nobody can say where it belongs is a fault of the data; a question
+// about somebody without a home may be a mistyped id. Neither is let through, and both are told.
+bool WithoutOrigin(Reason reason) {
+  return reason == Reason::kHomeUnknown || reason == Reason::kNoOrigin;
+}
+
 Reason ShownOf(const EntryNote& note, const access::RecordDecision& decision) {
   if (note.shown) return *note.shown;
   return decision.effect >= Effect::kMask ? decision.reason
@@ -136,6 +142,9 @@ void Recorder::AddJudged(const EntryNote& note, const access::CallFacts& facts,
     const Reason reason = lead.decision.reason;
     Finish(std::move(entry), subjects, book, now);
     if (TagIncident(reason)) AddAlert(access::Alert::kPage, audit::AlertCause::kTag, reason, now);
+    if (WithoutOrigin(reason)) {
+      AddAlert(access::Alert::kWarning, audit::AlertCause::kTag, reason, now);
+    }
   }
 }
 
@@ -153,6 +162,7 @@ void Recorder::AddCall(const EntryNote& note, const access::CallFacts& facts, Re
   for (const access::DataSubject& subject : subjects) named.push_back(&subject);
   Finish(std::move(entry), named, book, now);
   if (TagIncident(reason)) AddAlert(access::Alert::kPage, audit::AlertCause::kTag, reason, now);
+  if (WithoutOrigin(reason)) AddAlert(access::Alert::kInfo, audit::AlertCause::kTag, reason, now);
   if (reason == Reason::kForwardInvalid) {
     AddAlert(access::Alert::kPage, audit::AlertCause::kForward, reason, now);
   }

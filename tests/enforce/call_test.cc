@@ -124,9 +124,27 @@ TEST(P1UnknownIsDenied, APersonWithoutAHome) {
   call.Open();
   call.Request({About("u-nobody")});
   EXPECT_EQ(call.TakeTrace(),
-            (Steps{"locate u-nobody", "append durable 1", "end 7 NOT_PERMITTED", "done"}));
+            (Steps{"locate u-nobody", "append durable 2", "end 7 NOT_PERMITTED", "done"}));
   EXPECT_EQ(call.Decisions()[0].reason, Reason::kHomeUnknown);
   EXPECT_EQ(call.Decisions()[0].shown_reason, Reason::kNotPermitted);
+  const auto& alert = std::get<audit::AlertEntry>(call.Entries().at(1).body);
+  EXPECT_EQ(alert.level, access::Alert::kInfo);
+  EXPECT_EQ(alert.cause, audit::AlertCause::kTag);
+  EXPECT_EQ(alert.reason, Reason::kHomeUnknown);
+}
+TEST(P1UnknownIsDenied, ARecordOfSomebodyWithoutAHomeIsToldLouderThanAQuestion) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open();
+  call.Request({About("u-1")});
+  call.Response({Element("u-nobody", {"contact"})});
+  bool told = false;
+  for (const audit::Entry& entry : call.Entries()) {
+    const auto* alert = std::get_if<audit::AlertEntry>(&entry.body);
+    told = told || (alert != nullptr && alert->level == access::Alert::kWarning &&
+                    alert->reason == Reason::kHomeUnknown);
+  }
+  EXPECT_TRUE(told);
 }
 TEST(P1UnknownIsDenied, AHomeThatNamesNoRegionOfThePolicy) {
   Driver call;
@@ -398,6 +416,28 @@ TEST(Moved, AnOldRowIsReadByTheRulesOfBothPlaces) {
     EXPECT_FALSE(call.Saw("release"));
   }
 }
+TEST(Moved, ANewRecordIsMadeUnderTheLawOfTodaysHomeAndCarriesItsTagAlone) {
+  Driver call;
+  call.SetHomes("u-moved", {"us", "eu"});
+  call.Open({.action = Action::kCreate});
+  call.Request({About("u-moved", {"contact"})});
+  EXPECT_TRUE(call.Saw("open"));
+  ASSERT_EQ(call.Decisions().size(), 1u);
+  EXPECT_EQ(call.Decisions()[0].origins,
+            access::RegionSet::Of(*call.snapshot().policy->vocabulary().regions.Find("eu")));
+}
+TEST(Moved, OldRowsOfWhoWasAskedForByIdAreCountedWhenWithheld) {
+  Driver call;
+  call.SetHomes("u-moved", {"us", "eu"});
+  call.Open();
+  call.Request({About("u-moved")});
+  call.Response({Element("u-moved", {"contact"})});
+  call.ResponseEnd();
+  ASSERT_NE(call.end(), nullptr);
+  const auto& trailers = call.end()->trailers;
+  const std::pair<std::string, std::string> counted = {"domicile-withheld", "1"};
+  EXPECT_EQ(std::count(trailers.begin(), trailers.end(), counted), 1);
+}
 TEST(Moved, AWriteWithoutATagMeetsTheRulesOfBothPlaces) {
   Driver call;
   call.SetHomes("u-moved", {"us", "eu"});
@@ -461,6 +501,19 @@ TEST(P10NeverAnOracle, TheExactDecisionIsRecordedAfterwards) {
   EXPECT_TRUE(decision.pre_decided);
   EXPECT_NE(decision.exception, 0u);
   EXPECT_EQ(decision.subjects.size(), 1u);
+}
+
+TEST(P10NeverAnOracle, OfNobodyIsRecordedThatNobodyKnowsTheirHome) {
+  Driver call;
+  call.Open({}, BeijingAuditor());
+  call.Request({About("u-nobody")});
+  EXPECT_TRUE(call.Saw("end 7 NOT_PERMITTED"));
+  ASSERT_EQ(call.Decisions().size(), 1u);
+  const audit::DecisionEntry decision = call.Decisions()[0];
+  EXPECT_TRUE(decision.pre_decided);
+  EXPECT_EQ(decision.reason, Reason::kHomeUnknown);
+  EXPECT_EQ(decision.legal, access::LegalVerdict::kSilent) << "no law of a home was asked";
+  EXPECT_EQ(decision.alert, access::Alert::kNone);
 }
 
 // ---- A call that was denied early is told to the person's home ---------------------------------
