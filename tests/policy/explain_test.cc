@@ -43,7 +43,7 @@ TEST_F(ExplainTest, SaysWhichLayerDeniedATripToChina) {
   EXPECT_EQ(e.sentence, "deny: no company rule covers it");
   EXPECT_EQ(e.legal, "allow (not_a_transfer)");
   EXPECT_EQ(e.company, "no_rule");
-  EXPECT_EQ(e.fields[1], "network_identifier: deny, from CN (location) to eu");
+  EXPECT_EQ(e.fields[1], "contact: deny, from CN (location) to eu");
   const std::string changes = absl::StrJoin(e.changes, "\n");
   EXPECT_TRUE(absl::StrContains(changes, "allow without CN (location)")) << changes;
   EXPECT_TRUE(absl::StrContains(changes, "escalate with the purpose incident")) << changes;
@@ -72,8 +72,8 @@ TEST_F(ExplainTest, NothingMilderIsLeftToSayOfAnAllow) {
 
 TEST_F(ExplainTest, SaysThatARecordHasNoOriginOrTwo) {
   EXPECT_EQ(Of("42").sentence, "deny: it has no origin");
-  const std::string changes = absl::StrJoin(Of("26").changes, "\n");
-  EXPECT_TRUE(absl::StrContains(changes, "escalate if us were no origin")) << changes;
+  const std::string changes = absl::StrJoin(Of("40a").changes, "\n");
+  EXPECT_TRUE(absl::StrContains(changes, "allow if eu were no origin")) << changes;
 }
 
 TEST_F(ExplainTest, TheDataSubjectsOwnPlaceIsNoReason) {

@@ -5,7 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "gateway/base/yaml.h"
+#include "gateway/audit/entry.h"
+#include "gateway/main/demo/scenario_compare.h"
 #include "gateway/policy/decide.h"
 
 namespace domicile::policy {
@@ -13,105 +14,6 @@ namespace {
 
 using access::CategorySet;
 using access::Tri;
-using base::YamlMap;
-
-// Every value as a list of texts; a single one is a list of one.
-Facts ReadFacts(YamlMap map) {
-  Facts facts;
-  for (const char* key : {"v", "roles", "origins", "categories"}) {
-    if (map.Get(key).present()) facts[key] = map.Texts(key);
-  }
-  for (const char* key : {"kind", "workload", "action", "direction", "purpose", "ticket"}) {
-    if (const auto text = map.OptionalText(key)) facts[key] = {*text};
-  }
-  for (const char* key :
-       {"covered_person", "us_person", "protected", "minor", "self", "workload_claimed"}) {
-    if (map.Get(key).present()) facts[key] = {map.Get(key).raw()};
-  }
-  return facts;
-}
-
-// `only`: facts by name, each with all the values that may open something.
-Facts ReadOnly(YamlMap& map) {
-  Facts only;
-  if (!map.Has("only")) return only;
-  YamlMap values = map.Map("only");
-  for (const char* key : {"purpose", "action", "kind"}) {
-    if (values.Has(key)) only[key] = values.Texts(key);
-  }
-  return only;
-}
-
-Expectation ReadExpectation(YamlMap map) {
-  Expectation e;
-  e.effect = map.Text("effect");
-  e.reason = map.OptionalText("reason");
-  e.rule = map.OptionalText("rule");
-  e.legal = map.OptionalText("legal");
-  e.legal_class = map.OptionalText("class");
-  e.company = map.OptionalText("company");
-  e.alert = map.OptionalText("alert");
-  e.cite = map.OptionalTexts("cite");
-  for (const base::YamlEntry& entry : map.OptionalEntries("fields")) {
-    e.fields[entry.key] = entry.value.raw();
-  }
-  map.Get("shown");
-  map.Get("gateway_reason");
-  return e;
-}
-
-void ReadScenario(const base::YamlNode& node, base::Issues& issues, Scenarios& out) {
-  YamlMap map(node, issues, "a scenario");
-  const std::string id = map.Text("id");
-  for (const char* words : {"title", "who", "from", "whose"}) map.Text(words);
-  map.Require("caller");
-  map.Require("call");
-  Check check;
-  check.name = absl::StrCat(id, ", ", map.Text("title"));
-  check.expect = ReadExpectation(map.Map("expect"));
-  check.pre = map.OptionalText("pre");
-  if (!map.Has("facts")) return;  // ends before anything is decided; for real gateways only
-  check.facts = ReadFacts(map.Map("facts"));
-  out.checks.push_back(check);
-  for (const base::YamlNode& changed : map.OptionalList("but")) {
-    YamlMap but(changed, issues, "a `but`");
-    Check other;
-    other.name = absl::StrCat(id, ", but ", but.Text("change"));
-    other.facts = check.facts;
-    other.only = ReadOnly(but);
-    if (other.only.empty() || but.Has("facts")) {
-      for (const auto& [key, value] : ReadFacts(but.Map("facts"))) other.facts[key] = value;
-      other.expect = ReadExpectation(but.Map("expect"));
-    } else {
-      other.expect = check.expect;  // the same facts; what counts is that nothing else opens
-    }
-    out.checks.push_back(std::move(other));
-  }
-}
-
-void ReadEdit(const base::YamlNode& node, base::Issues& issues, Scenarios& out) {
-  YamlMap map(node, issues, "a change of the policy");
-  PolicyEdit edit;
-  edit.name = absl::StrCat(map.Text("id"), ", ", map.Text("title"));
-  if (map.Has("narrow")) {
-    YamlMap narrow = map.Map("narrow");
-    edit.narrow = narrow.Text("rule");
-    edit.remove = narrow.Texts("remove");
-  }
-  edit.allow = map.OptionalText("allow", "");
-  edit.broken = map.Text("broken");
-  YamlMap add = map.Map("add");
-  edit.add.region = add.Text("region");
-  edit.add.id = absl::StrCat(edit.add.region, ".added");
-  edit.add.from = add.Texts("from");
-  if (add.Has("via")) edit.add.via = add.Texts("via");
-  edit.add.categories = add.Texts("categories");
-  edit.add.effect = access::Effect::kAllow;
-  edit.add.kinds = {"staff"};
-  edit.add.actions = {"read"};
-  edit.add.purposes = {"support"};
-  out.edits.push_back(std::move(edit));
-}
 
 std::string One(const Facts& facts, const std::string& key, const std::string& otherwise) {
   auto it = facts.find(key);
@@ -218,12 +120,19 @@ class Translator {
   DecideFacts out_;
 };
 
+// S3: where people are counts for nothing when they ask about themselves.
+bool Counts(const DecideFacts& facts, access::Jurisdiction v) {
+  return !facts.record.self || (v.via != access::Via::kResidence &&
+                                v.via != access::Via::kLocation && v.via != access::Via::kEmployer);
+}
+
 // eff(field) of S9, by itself: the strictest over origins and jurisdictions.
 absl::string_view FieldText(const Policy& policy, const DecideFacts& facts,
                             access::CategoryIndex category) {
   access::Effect effect = access::Effect::kAllow;
   for (access::RegionIndex origin : facts.record.origins) {
     for (access::Jurisdiction v : facts.call.jurisdictions) {
+      if (!Counts(facts, v)) continue;
       effect = access::Strictest(
           effect, FieldEffect(policy, facts.call, facts.record, origin, v, category));
     }
@@ -290,12 +199,24 @@ std::string PreText(const Policy& policy, const DecideFacts& facts) {
 }  // namespace
 
 Scenarios ReadScenarios(const std::string& path, base::Issues& issues) {
-  Scenarios scenarios;
-  const base::YamlDocument document = base::YamlDocument::Load(path, issues);
-  YamlMap root(document.root(), issues, "the scenarios");
-  for (const base::YamlNode& node : root.List("scenarios")) ReadScenario(node, issues, scenarios);
-  for (const base::YamlNode& node : root.List("policies")) ReadEdit(node, issues, scenarios);
-  return scenarios;
+  Scenarios read;
+  demo::ScenarioFile file = demo::LoadScenarios(path, issues);
+  for (const demo::Scenario& scenario : file.scenarios) {
+    if (scenario.facts.empty()) continue;  // ends before anything is decided
+    read.checks.push_back({absl::StrCat(scenario.id, ", ", scenario.title),
+                           scenario.facts,
+                           scenario.expect,
+                           scenario.pre,
+                           {}});
+    for (const demo::ScenarioVariant& variant : scenario.variants) {
+      Check check{absl::StrCat(scenario.id, ", but ", variant.change), scenario.facts,
+                  variant.expect.value_or(scenario.expect), "", variant.only};
+      for (const auto& [key, value] : variant.facts) check.facts[key] = value;
+      read.checks.push_back(std::move(check));
+    }
+  }
+  read.edits = std::move(file.policies);
+  return read;
 }
 
 std::optional<DecideFacts> ToFacts(const Policy& policy, const Facts& facts, std::string& problem) {
@@ -308,38 +229,37 @@ std::vector<std::string> Differences(const Policy& policy, const Check& check) {
   std::string problem;
   const std::optional<DecideFacts> facts = ToFacts(policy, check.facts, problem);
   if (!facts) return {problem};
-  const access::RecordDecision d = Decide(policy, facts->call, facts->record);
-  std::vector<std::string> differences;
-  auto compare = [&](absl::string_view what, const std::optional<std::string>& want,
-                     absl::string_view got) {
-    if (want && *want != got)
-      differences.push_back(absl::StrCat(what, " is ", got, ", not ", *want));
-  };
-  const Expectation& e = check.expect;
-  compare("effect", e.effect, Name(d.effect));
-  compare("reason", e.reason, Name(d.reason));
-  compare("rule", e.rule, d.rules.empty() ? "none" : policy.rule(d.rules[0]).id);
-  compare("legal", e.legal, Name(d.legal));
-  compare("class", e.legal_class, policy.classes()[d.legal_class]);
-  compare("company", e.company, Name(d.company));
-  compare("alert", e.alert, Name(d.alert));
-  for (const auto& [name, want] : e.fields) {
+  audit::DecisionEntry entry;
+  entry.SetAnswer(Decide(policy, facts->call, facts->record));
+  std::vector<std::string> differences =
+      demo::DecisionDifferences(check.expect, check.expect.reason.value_or(""), entry, policy);
+  for (const auto& [name, want] : check.expect.fields) {
     const auto category = policy.vocabulary().categories.Find(name);
-    compare(name, want, category ? FieldText(policy, *facts, *category) : "unknown");
+    const auto got = category ? FieldText(policy, *facts, *category) : "unknown";
+    if (want != got) differences.push_back(absl::StrCat(name, " is ", got, ", not ", want));
   }
-  for (const std::string& want : e.cite) {
-    bool found = false;
-    for (access::RuleIndex rule : d.rules) {
-      for (uint16_t place : policy.rule(rule).cite) found |= policy.sources()[place].id == want;
-    }
-    if (!found) differences.push_back(absl::StrCat("does not cite ", want));
+  if (!check.pre.empty() && check.pre != PreText(policy, *facts)) {
+    differences.push_back(absl::StrCat("pre is ", PreText(policy, *facts), ", not ", check.pre));
   }
-  if (check.pre) compare("pre", check.pre, PreText(policy, *facts));
   CheckOnly(policy, check, differences);
   return differences;
 }
 
-bool Apply(const PolicyEdit& edit, Definition& definition) {
+RuleDefinition AddedBy(const demo::PolicyChange& edit) {
+  RuleDefinition rule;
+  rule.region = edit.region;
+  rule.id = absl::StrCat(edit.region, ".added");
+  rule.from = edit.from;
+  if (!edit.via.empty()) rule.via = edit.via;
+  rule.categories = edit.categories;
+  rule.effect = access::Effect::kAllow;
+  rule.kinds = {"staff"};
+  rule.actions = {"read"};
+  rule.purposes = {"support"};
+  return rule;
+}
+
+bool Apply(const demo::PolicyChange& edit, Definition& definition) {
   auto find = [&](const std::string& id) {
     return std::find_if(definition.rules.begin(), definition.rules.end(),
                         [&](const RuleDefinition& rule) { return rule.id == id; });
@@ -364,9 +284,9 @@ bool Apply(const PolicyEdit& edit, Definition& definition) {
     if (!rule->kinds) rule->kinds = Names{"staff"};
     if (!rule->actions) rule->actions = Names{"read"};
     if (!rule->purposes) rule->purposes = Names{"support"};
-    if (!rule->categories) rule->categories = edit.add.categories;
+    if (!rule->categories) rule->categories = edit.categories;
   }
-  definition.rules.push_back(edit.add);
+  definition.rules.push_back(AddedBy(edit));
   return true;
 }
 

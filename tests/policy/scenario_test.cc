@@ -45,28 +45,27 @@ TEST_F(ScenarioTest, NoneOfTheRequiredOnesIsMissing) {
 // Scenario 52.
 TEST_F(ScenarioTest, ARuleTurnedAgainstAnInvariantDoesNotLoad) {
   ASSERT_GE(scenarios_.edits.size(), 2u);
-  for (const PolicyEdit& edit : scenarios_.edits) {
+  for (const demo::PolicyChange& edit : scenarios_.edits) {
     Definition definition = policy_->definition();
-    ASSERT_TRUE(Apply(edit, definition)) << edit.name;
+    ASSERT_TRUE(Apply(edit, definition)) << edit.id;
     base::Issues issues;
-    EXPECT_EQ(Compile(definition, issues), nullptr) << edit.name;
+    EXPECT_EQ(Compile(definition, issues), nullptr) << edit.id;
     bool named = false;
     for (const base::Issue& issue : issues.list()) {
       const bool proof = issue.message.find("does not hold") != std::string::npos;
       EXPECT_TRUE(proof || issue.severity == base::Severity::kWarning) << issue.message;
       named |= issue.message.find("`" + edit.broken + "`") != std::string::npos && issue.line > 0;
     }
-    EXPECT_TRUE(named) << edit.name << ": " << edit.broken << " is not named\n"
-                       << issues.ToString();
+    EXPECT_TRUE(named) << edit.id << ": " << edit.broken << " is not named\n" << issues.ToString();
   }
 }
 
 TEST_F(ScenarioTest, TheCompanyRuleAloneOpensNothingThatTheLawHolds) {
-  for (const PolicyEdit& edit : scenarios_.edits) {
+  for (const demo::PolicyChange& edit : scenarios_.edits) {
     Definition definition = policy_->definition();
-    definition.rules.push_back(edit.add);
+    definition.rules.push_back(AddedBy(edit));
     base::Issues issues;
-    EXPECT_NE(Compile(definition, issues), nullptr) << edit.name << "\n" << issues.ToString();
+    EXPECT_NE(Compile(definition, issues), nullptr) << edit.id << "\n" << issues.ToString();
   }
 }
 

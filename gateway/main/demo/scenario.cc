@@ -3,8 +3,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "gateway/base/file.h"
 #include "gateway/base/limits.h"
 #include "gateway/base/yaml.h"
@@ -32,6 +30,18 @@ ScenarioCaller ReadCaller(YamlMap map) {
   return caller;
 }
 
+RowBefore ReadBefore(YamlMap map) {
+  RowBefore row;
+  row.region = map.Text("region");
+  row.table = map.Text("table");
+  row.data_subject = map.Text("data_subject");
+  row.record_id = map.OptionalText("record_id", "");
+  row.tag = map.OptionalText("tag", "");
+  row.tag_for = map.OptionalText("tag_for", "");
+  row.forged = map.OptionalBool("forged", false);
+  return row;
+}
+
 ScenarioCall ReadCall(YamlMap map) {
   ScenarioCall call;
   call.gateway = map.Text("gateway");
@@ -45,22 +55,75 @@ ScenarioCall ReadCall(YamlMap map) {
   return call;
 }
 
-ScenarioExpectation ReadExpectation(YamlMap map) {
+// Every value as a list of texts; a single one is a list of one.
+ScenarioFacts ReadFacts(YamlMap map) {
+  ScenarioFacts facts;
+  for (const char* key : {"v", "roles", "origins", "categories"}) {
+    if (map.Get(key).present()) facts[key] = map.Texts(key);
+  }
+  for (const char* key : {"kind", "workload", "action", "direction", "purpose", "ticket"}) {
+    if (const auto text = map.OptionalText(key)) facts[key] = {*text};
+  }
+  for (const char* key :
+       {"covered_person", "us_person", "protected", "minor", "self", "workload_claimed"}) {
+    if (map.Get(key).present()) facts[key] = {map.Get(key).raw()};
+  }
+  return facts;
+}
+
+ScenarioExpectation ReadDecision(YamlMap& map) {
   ScenarioExpectation expect;
   expect.effect = map.Text("effect");
-  expect.reason = map.Text("reason");
-  expect.gateway_reason = map.OptionalText("gateway_reason", "");
-  expect.shown = map.Text("shown");
-  expect.rule = map.OptionalText("rule", "");
-  expect.legal = map.OptionalText("legal", "");
-  expect.legal_class = map.OptionalText("class", "");
-  expect.company = map.OptionalText("company", "");
-  expect.alert = map.OptionalText("alert", "");
-  expect.cite = map.OptionalTexts("cite");
+  expect.reason = map.OptionalText("reason");
+  expect.rule = map.OptionalText("rule");
+  expect.legal = map.OptionalText("legal");
+  expect.legal_class = map.OptionalText("class");
+  expect.company = map.OptionalText("company");
+  expect.alert = map.OptionalText("alert");
+  if (map.Has("also")) expect.also = map.Texts("also");
+  if (map.Has("cite")) expect.cite = map.Texts("cite");
   for (const base::YamlEntry& field : map.OptionalEntries("fields")) {
     expect.fields[field.key] = field.value.Text(map.issues(), "an effect").value_or("");
   }
   return expect;
+}
+
+// Nothing of a scenario is left open: what is not written is none.
+ScenarioExpectation ReadExpectation(YamlMap map) {
+  for (const char* key : {"reason", "legal", "company", "alert"}) map.Require(key);
+  ScenarioExpectation expect = ReadDecision(map);
+  if (!expect.reason) expect.reason = "";
+  if (!expect.rule) expect.rule = "none";
+  if (!expect.legal_class) expect.legal_class = "none";
+  if (!expect.also) expect.also.emplace();
+  if (!expect.cite) expect.cite.emplace();
+  expect.gateway_reason = map.OptionalText("gateway_reason", "");
+  expect.gateway_alert = map.OptionalText("gateway_alert", "");
+  expect.shown = map.Text("shown");
+  expect.status = map.Text("status");
+  expect.upstream = map.Int("upstream", 0, 100);
+  expect.shows = map.OptionalTexts("shows");
+  expect.masks = map.OptionalTexts("masks");
+  expect.stamp = map.OptionalText("stamp", "");
+  return expect;
+}
+
+ScenarioVariant ReadVariant(YamlMap map) {
+  ScenarioVariant variant;
+  variant.change = map.Text("change");
+  if (map.Has("only")) {
+    YamlMap values = map.Map("only");
+    for (const char* key : {"purpose", "action", "kind"}) {
+      if (values.Has(key)) variant.only[key] = values.Texts(key);
+    }
+  }
+  // Without facts they are the scenario's; what counts then is that nothing else opens.
+  if (variant.only.empty() || map.Has("facts")) {
+    variant.facts = ReadFacts(map.Map("facts"));
+    YamlMap expect = map.Map("expect");
+    variant.expect = ReadDecision(expect);
+  }
+  return variant;
 }
 
 Scenario ReadScenario(YamlMap map) {
@@ -68,91 +131,77 @@ Scenario ReadScenario(YamlMap map) {
   scenario.line = map.line();
   scenario.id = map.Text("id");
   scenario.title = map.Text("title");
-  scenario.who = map.OptionalText("who", "");
-  scenario.from = map.OptionalText("from", "");
-  scenario.whose = map.OptionalText("whose", "");
+  scenario.who = map.Text("who");
+  scenario.from = map.Text("from");
+  scenario.whose = map.Text("whose");
   scenario.caller = ReadCaller(map.Map("caller"));
+  for (YamlNode node : map.OptionalList("before")) {
+    scenario.before.push_back(ReadBefore(YamlMap(node, map.issues(), "a row")));
+  }
   scenario.call = ReadCall(map.Map("call"));
+  if (map.Has("facts")) scenario.facts = ReadFacts(map.Map("facts"));
   scenario.expect = ReadExpectation(map.Map("expect"));
   scenario.pre = map.OptionalText("pre", "");
-  // `facts` and `but` are for tests of Decide; of them only the place of the decision is of use
-  // here.
-  scenario.has_facts = map.Has("facts");
-  if (scenario.has_facts) {
-    for (const base::YamlEntry& fact : map.OptionalEntries("facts")) {
-      if (fact.key == "direction") {
-        scenario.decided_on_request = fact.value.raw() == "request";
-      }
-      if (fact.key == "origins") scenario.origins = fact.value.Texts(map.issues(), "origins");
-    }
+  scenario.passed_on = map.OptionalBool("passed_on", false);
+  for (YamlNode node : map.OptionalList("but")) {
+    scenario.variants.push_back(ReadVariant(YamlMap(node, map.issues(), "a `but`")));
   }
-  map.OptionalList("but");
   return scenario;
+}
+
+PolicyChange ReadChange(YamlMap map) {
+  PolicyChange change;
+  change.id = map.Text("id");
+  change.title = map.Text("title");
+  if (map.Has("narrow")) {
+    YamlMap narrow = map.Map("narrow");
+    change.narrow = narrow.Text("rule");
+    change.remove = narrow.Texts("remove");
+  }
+  change.allow = map.OptionalText("allow", "");
+  change.broken = map.Text("broken");
+  YamlMap add = map.Map("add");
+  change.region = add.Text("region");
+  change.from = add.Texts("from");
+  change.via = add.OptionalTexts("via");
+  change.categories = add.Texts("categories");
+  return change;
 }
 
 }  // namespace
 
-std::vector<Scenario> ParseScenarios(absl::string_view text, absl::string_view file,
-                                     base::Issues& issues) {
-  std::vector<Scenario> scenarios;
-  base::YamlDocument document = base::YamlDocument::Parse(text, file, issues);
-  YamlMap root(document.root(), issues, "the scenarios");
-  root.OptionalList("policies");  // changed policies: no calls
-  std::set<std::string> seen;
-  for (YamlNode node : root.List("scenarios")) {
-    scenarios.push_back(ReadScenario(YamlMap(node, issues, "a scenario")));
-    if (!seen.insert(scenarios.back().id).second) node.Problem(issues, "this id stands twice");
-  }
-  return scenarios;
+std::vector<std::string> Scenario::Fact(absl::string_view name) const {
+  auto it = facts.find(std::string(name));
+  return it == facts.end() ? std::vector<std::string>() : it->second;
 }
 
-std::vector<Scenario> LoadScenarios(const std::string& file, base::Issues& issues) {
+std::string Scenario::Home() const {
+  const std::vector<std::string> origins = Fact("origins");
+  return origins.size() == 1 ? origins[0] : call.gateway;
+}
+
+ScenarioFile ParseScenarios(absl::string_view text, absl::string_view file, base::Issues& issues) {
+  ScenarioFile read;
+  base::YamlDocument document = base::YamlDocument::Parse(text, file, issues);
+  YamlMap root(document.root(), issues, "the scenarios");
+  std::set<std::string> seen;
+  for (YamlNode node : root.List("scenarios")) {
+    read.scenarios.push_back(ReadScenario(YamlMap(node, issues, "a scenario")));
+    if (!seen.insert(read.scenarios.back().id).second) node.Problem(issues, "this id stands twice");
+  }
+  for (YamlNode node : root.OptionalList("policies")) {
+    read.policies.push_back(ReadChange(YamlMap(node, issues, "a change of the policy")));
+  }
+  return read;
+}
+
+ScenarioFile LoadScenarios(const std::string& file, base::Issues& issues) {
   absl::StatusOr<std::string> text = base::ReadFile(file, base::limits::kYamlFileBytesMax);
   if (!text.ok()) {
     issues.Add(file, 0, text.status().message());
     return {};
   }
   return ParseScenarios(*text, file, issues);
-}
-
-std::vector<StaffMember> StaffOf(const std::vector<Scenario>& scenarios) {
-  std::vector<StaffMember> staff;
-  std::set<std::string> seen;
-  for (const Scenario& scenario : scenarios) {
-    const ScenarioCaller& caller = scenario.caller;
-    if (caller.kind != "staff" || !seen.insert(caller.subject).second) continue;
-    StaffMember member;
-    member.id = caller.subject;
-    member.issuer_region = caller.region;
-    member.employer = caller.employer;
-    member.residence = caller.residence;
-    member.roles = caller.roles;
-    member.us_person = caller.us_person;
-    for (const SeenAt& seen_at : caller.locations) {
-      member.locations.push_back(
-          {seen_at.source, seen_at.country, absl::Now() - absl::Minutes(seen_at.minutes)});
-    }
-    staff.push_back(std::move(member));
-  }
-  return staff;
-}
-
-std::string TicketId(const Scenario& scenario) {
-  return scenario.call.ticket.empty() ? "" : absl::StrCat("T-", scenario.id);
-}
-
-std::vector<TicketRow> TicketsOf(const std::vector<Scenario>& scenarios) {
-  std::vector<TicketRow> tickets;
-  for (const Scenario& scenario : scenarios) {
-    if (scenario.call.ticket.empty()) continue;
-    TicketRow ticket;
-    ticket.id = TicketId(scenario);
-    ticket.type = scenario.call.ticket;
-    ticket.assignees = {scenario.call.assigned ? scenario.caller.subject : "s-somebody-else"};
-    ticket.data_subjects = {scenario.call.about ? scenario.call.data_subject : "u-somebody-else"};
-    tickets.push_back(std::move(ticket));
-  }
-  return tickets;
 }
 
 }  // namespace domicile::demo

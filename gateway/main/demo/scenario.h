@@ -1,13 +1,15 @@
 // scenario.h — tests/scenarios/scenarios.yaml as values: who asks for what, and what has to come of
 // it.
 //
-// For the demo and for the tests that run real gateways: both take what they expect
-// from that file and from nowhere else.
-// Errors: every problem with its line; unknown keys are problems.
+// The one reader of that file: for the demo, for the tests that run real gateways, and for those
+// that ask Decide in process. All take what they expect from the file and from nowhere else.
+// Errors: every problem with its line; unknown keys are problems, so that a misspelt expectation
+// can't quietly expect nothing.
 // Pure but for LoadScenarios, which reads one file. Thread-safety: plain values.
 #ifndef DOMICILE_GATEWAY_MAIN_DEMO_SCENARIO_H_
 #define DOMICILE_GATEWAY_MAIN_DEMO_SCENARIO_H_
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,7 +17,6 @@
 
 #include "absl/strings/string_view.h"
 #include "gateway/base/issue.h"
-#include "gateway/main/demo/world.h"
 
 namespace domicile::demo {
 
@@ -32,46 +33,88 @@ struct ScenarioCaller {
   std::vector<SeenAt> locations;
 };
 
+// Something that somebody did to a service's data behind the gateway's back, before the call: the
+// row as it stands, with another origin tag.
+struct RowBefore {
+  std::string region, table, data_subject, record_id;
+  std::string tag;      // region whose key makes it; "" takes the tag away
+  std::string tag_for;  // whose record the tag is made for; "": of the row's own person
+  bool forged = false;  // one bit of its MAC is another
+};
+
 struct ScenarioCall {
   std::string gateway, workload, method, data_subject, purpose;
   std::string ticket;  // type of the ticket that is sent; "" for none
   bool assigned = false, about = false;
 };
 
+// What is absent is not expected to be anything in particular; of a whole scenario nothing is.
 struct ScenarioExpectation {
-  std::string effect, reason, shown, rule, legal, legal_class, company, alert;
-  std::string gateway_reason;  // recorded by a gateway where it is more exact than Decide's
+  std::string effect;
+  std::optional<std::string> reason, rule, legal, legal_class, company, alert;
+  std::optional<std::vector<std::string>> also;  // the other rules at this effect
+  std::optional<std::vector<std::string>> cite;  // all sources of these rules
+  // Effect of fields by category. Of a whole scenario: exactly what was shown and masked.
   std::map<std::string, std::string> fields;
-  std::vector<std::string> cite;
-  // What a gateway records.
-  const std::string& recorded() const { return gateway_reason.empty() ? reason : gateway_reason; }
+
+  // Of a call alone.
+  std::string gateway_reason;       // recorded by a gateway where it is more exact than Decide's
+  std::string gateway_alert;        // raised by a gateway where no rule raises it
+  std::string shown;                // ErrorInfo.reason; none
+  std::string status;               // of gRPC
+  std::optional<int64_t> upstream;  // how often the service was called
+  std::vector<std::string> shows, masks;  // fields of the answer, by path
+  std::string stamp;                      // region whose tag the answer's record carries; "": none
+  const std::string& recorded() const { return gateway_reason.empty() ? *reason : gateway_reason; }
+};
+
+// Facts as text, as the file has them: `origins` -> {us, sg}.
+using ScenarioFacts = std::map<std::string, std::vector<std::string>>;
+
+// Changed facts, and what becomes of it then.
+struct ScenarioVariant {
+  std::string change;
+  ScenarioFacts facts, only;
+  std::optional<ScenarioExpectation> expect;  // none: the scenario's own
 };
 
 struct Scenario {
   std::string id, title, who, from, whose;
   ScenarioCaller caller;
+  std::vector<RowBefore> before;
   ScenarioCall call;
+  ScenarioFacts facts;  // empty: it ends before anything is decided
   ScenarioExpectation expect;
-  std::string pre;
-  std::vector<std::string> origins;  // of facts
-  bool has_facts = false;
-  bool decided_on_request = false;  // facts are those of the request, else of what comes back
+  std::string pre;         // at home, before any look-up: deny, escalate, goes_on
+  bool passed_on = false;  // the gateway that was called could not say so itself
+  std::vector<ScenarioVariant> variants;
   int line = 0;
 
+  // The values of a fact; none when it is not there.
+  std::vector<std::string> Fact(absl::string_view name) const;
   // The region whose gateway decides: the one origin, else the one that is called.
-  const std::string& Home() const { return origins.size() == 1 ? origins[0] : call.gateway; }
+  std::string Home() const;
 };
 
-std::vector<Scenario> ParseScenarios(absl::string_view text, absl::string_view file,
-                                     base::Issues& issues);
-std::vector<Scenario> LoadScenarios(const std::string& file, base::Issues& issues);
+// A change of the policy that must not load.
+struct PolicyChange {
+  std::string id, title;
+  std::string narrow;  // rule whose `from` loses `remove`
+  std::vector<std::string> remove;
+  std::string allow;  // rule that allows from now on
+  // The company rule that is added.
+  std::string region;
+  std::vector<std::string> from, via, categories;
+  std::string broken;  // id of the invariant that stops it
+};
 
-// Everybody of the scenarios who works for Acme, once each, and a ticket for each call that sends
-// one: what a World has to know before the calls are made.
-std::vector<StaffMember> StaffOf(const std::vector<Scenario>& scenarios);
-std::vector<TicketRow> TicketsOf(const std::vector<Scenario>& scenarios);
-// The id under which TicketsOf lists the ticket of this scenario's call; "" without one.
-std::string TicketId(const Scenario& scenario);
+struct ScenarioFile {
+  std::vector<Scenario> scenarios;
+  std::vector<PolicyChange> policies;
+};
+
+ScenarioFile ParseScenarios(absl::string_view text, absl::string_view file, base::Issues& issues);
+ScenarioFile LoadScenarios(const std::string& file, base::Issues& issues);
 
 }  // namespace domicile::demo
 

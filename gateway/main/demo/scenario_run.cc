@@ -1,48 +1,51 @@
 #include "gateway/main/demo/scenario_run.h"
 
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/descriptor.pb.h>
-#include <google/protobuf/dynamic_message.h>
-#include <google/protobuf/unknown_field_set.h>
-#include <google/protobuf/util/json_util.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
-#include <algorithm>
-#include <filesystem>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
-#include "gateway/access/reason.h"
+#include "gateway/access/principal.h"
 #include "gateway/base/bytes.h"
-#include "gateway/base/file.h"
 #include "gateway/base/status_macros.h"
-#include "gateway/crypto/digest.h"
-#include "gateway/store/log_reader.h"
+#include "gateway/main/demo/people.h"
+#include "gateway/main/demo/request_maker.h"
+#include "gateway/main/demo/scenario_log.h"
+#include "gateway/main/demo/scenario_people.h"
+#include "gateway/main/demo/service_window.h"
+#include "gateway/main/demo/unary_call.h"
+#include "gateway/origin/tag.h"
 
 namespace domicile::demo {
 namespace {
 
 namespace pb = google::protobuf;
 
-constexpr int kLabelExtension = 51500;                         // design 6.2
-constexpr uint64_t kDataSubjectIdRole = 1, kRecordIdRole = 2;  // annotations.proto
-constexpr absl::Duration kCallTimeout = absl::Seconds(20);
-constexpr absl::Duration kRecordTimeout = absl::Seconds(10);
-
-// The text of a length-delimited field; "" when it is not there.
-std::string Bytes(const pb::UnknownFieldSet& set, int number) {
-  for (int i = 0; i < set.field_count(); ++i) {
-    const pb::UnknownField& field = set.field(i);
-    if (field.number() == number && field.type() == pb::UnknownField::TYPE_LENGTH_DELIMITED) {
-      return field.length_delimited();
-    }
-  }
-  return "";
+// Names of gRPC, by number.
+const char* StatusName(grpc::StatusCode code) {
+  static constexpr const char* kNames[] = {"OK",
+                                           "CANCELLED",
+                                           "UNKNOWN",
+                                           "INVALID_ARGUMENT",
+                                           "DEADLINE_EXCEEDED",
+                                           "NOT_FOUND",
+                                           "ALREADY_EXISTS",
+                                           "PERMISSION_DENIED",
+                                           "RESOURCE_EXHAUSTED",
+                                           "FAILED_PRECONDITION",
+                                           "ABORTED",
+                                           "OUT_OF_RANGE",
+                                           "UNIMPLEMENTED",
+                                           "INTERNAL",
+                                           "UNAVAILABLE",
+                                           "DATA_LOSS",
+                                           "UNAUTHENTICATED"};
+  return code >= 0 && code <= grpc::StatusCode::UNAUTHENTICATED ? kNames[code] : "?";
 }
 
 // google.rpc.Status -> details -> Any -> ErrorInfo, read without generated code of googleapis.
@@ -53,199 +56,130 @@ void ReadErrorInfo(const std::string& details, CallOutcome& outcome) {
     if (status.field(i).number() != 3) continue;
     pb::UnknownFieldSet any, info;
     if (!any.ParseFromString(status.field(i).length_delimited())) continue;
-    if (!absl::EndsWith(Bytes(any, 1), "google.rpc.ErrorInfo")) continue;
-    if (!info.ParseFromString(Bytes(any, 2))) continue;
-    outcome.shown_reason = Bytes(info, 1);
+    if (!absl::EndsWith(TextField(any, 1), "google.rpc.ErrorInfo")) continue;
+    if (!info.ParseFromString(TextField(any, 2))) continue;
+    outcome.shown_reason = TextField(info, 1);
+    outcome.domain = TextField(info, 2);
     for (int k = 0; k < info.field_count(); ++k) {
       pb::UnknownFieldSet pair;
       if (info.field(k).number() != 3 || !pair.ParseFromString(info.field(k).length_delimited())) {
         continue;
       }
-      if (Bytes(pair, 1) == "exception_id") outcome.exception_id = Bytes(pair, 2);
-      if (Bytes(pair, 1) == "decision_id") outcome.decision_id = Bytes(pair, 2);
+      if (TextField(pair, 1) == "exception_id") outcome.exception_id = TextField(pair, 2);
+      if (TextField(pair, 1) == "decision_id") outcome.decision_id = TextField(pair, 2);
     }
   }
 }
 
-// Role in the label of a field, as in annotations.proto; 0 without one. By its bytes, whether or
-// not this program knows the extension.
-uint64_t RoleOf(const pb::FieldDescriptor& field) {
-  pb::UnknownFieldSet options, label;
-  if (!options.ParseFromString(field.options().SerializeAsString()) ||
-      !label.ParseFromString(Bytes(options, kLabelExtension))) {
-    return 0;
-  }
-  for (int i = 0; i < label.field_count(); ++i) {
-    if (label.field(i).number() == 1 && label.field(i).type() == pb::UnknownField::TYPE_VARINT) {
-      return label.field(i).varint();
-    }
-  }
-  return 0;
-}
-
-const pb::FieldDescriptor* FieldWithRole(const pb::Descriptor& request, uint64_t role) {
-  for (int i = 0; i < request.field_count(); ++i) {
-    const pb::FieldDescriptor* field = request.field(i);
-    if (RoleOf(*field) == role && field->cpp_type() == pb::FieldDescriptor::CPPTYPE_STRING) {
-      return field;
-    }
-  }
-  return nullptr;
-}
-
-std::string FromByteBuffer(const grpc::ByteBuffer& buffer) {
-  std::vector<grpc::Slice> slices;
-  std::string bytes;
-  if (!buffer.Dump(&slices).ok()) return bytes;
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  }
-  return bytes;
+// Messages of the sample's tables.
+std::string MessageOf(const std::string& table) {
+  if (table == "profiles") return "acme.profiles.v1.Profile";
+  if (table == "sessions") return "acme.profiles.v1.Session";
+  return table == "features" ? "acme.profiles.v1.Features" : "";
 }
 
 class Runner final : public ScenarioRunner {
  public:
-  Runner(World& world, const policy::Policy& policy) : world_(world), policy_(policy) {}
+  explicit Runner(World& world) : world_(world), window_(ServiceWindow::Create(world)) {}
 
-  absl::Status LoadDescriptors(const std::string& file) {
-    DOMICILE_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(file, 64 << 20));
-    pb::FileDescriptorSet set;
-    if (!set.ParseFromString(bytes)) {
-      return absl::InvalidArgumentError(absl::StrCat(file, ": no descriptor set"));
+  absl::Status Initialise(const std::string& descriptor_set) {
+    DOMICILE_ASSIGN_OR_RETURN(maker_, RequestMaker::Create(descriptor_set));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> TokenFor(const Scenario& scenario) override {
+    if (scenario.caller.kind == "staff") return world_.StaffToken(StaffOf({scenario}).front());
+    if (scenario.caller.kind != "user") return std::string();
+    return world_.UserToken(scenario.caller.region, scenario.caller.subject,
+                            scenario.caller.residence,
+                            [&](TokenClaims& claims) { claims.locations = LocationsOf(scenario); });
+  }
+
+  absl::StatusOr<Played> Play(const Scenario& scenario, const policy::Policy& policy) override {
+    std::vector<Row> rows;
+    const absl::Status prepared = Prepare(scenario, rows);
+    absl::StatusOr<Played> played =
+        prepared.ok() ? PlayPrepared(scenario, policy) : absl::StatusOr<Played>(prepared);
+    for (const Row& row : rows) {
+      DOMICILE_RETURN_IF_ERROR(window_->PutRow(row.region, row.key, row.message));
     }
-    for (const pb::FileDescriptorProto& proto : set.file()) {
-      if (pool_.BuildFile(proto) == nullptr) {
-        return absl::InvalidArgumentError(absl::StrCat(file, ": cannot build ", proto.name()));
-      }
+    return played;
+  }
+
+ private:
+  struct Row {
+    std::string region;
+    RowKey key;
+    std::string message;  // as it stood
+  };
+
+  // `rows`: what is to be put back.
+  absl::Status Prepare(const Scenario& scenario, std::vector<Row>& rows) {
+    for (const RowBefore& before : scenario.before) {
+      const RowKey key{before.table, before.data_subject, before.record_id};
+      DOMICILE_ASSIGN_OR_RETURN(std::string row, window_->GetRow(before.region, key));
+      rows.push_back({before.region, key, row});
+      DOMICILE_ASSIGN_OR_RETURN(const std::string tag, TagOf(before));
+      DOMICILE_ASSIGN_OR_RETURN(row, maker_->WithTag(MessageOf(before.table), row, tag));
+      DOMICILE_RETURN_IF_ERROR(window_->PutRow(before.region, key, row));
     }
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::string> RequestFor(const Scenario& scenario) override {
-    DOMICILE_ASSIGN_OR_RETURN(const pb::MethodDescriptor* method, Method(scenario));
-    const pb::Descriptor& type = *method->input_type();
-    std::unique_ptr<pb::Message> request(factory_.GetPrototype(&type)->New());
-    const pb::Reflection& reflection = *request->GetReflection();
-    if (!scenario.call.data_subject.empty()) {
-      const pb::FieldDescriptor* subject = FieldWithRole(type, kDataSubjectIdRole);
-      if (subject == nullptr) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(scenario.call.method, " has no field that names a data subject"));
-      }
-      reflection.SetString(request.get(), subject, scenario.call.data_subject);
-    }
-    // A message with an id of its own is a record that is written: give it one, and words.
-    if (const pb::FieldDescriptor* id = FieldWithRole(type, kRecordIdRole)) {
-      reflection.SetString(request.get(), id,
-                           absl::StrCat("demo-", base::HexEncode(crypto::RandomBytes(8))));
-      for (int i = 0; i < type.field_count(); ++i) {
-        const pb::FieldDescriptor* field = type.field(i);
-        if (field->cpp_type() == pb::FieldDescriptor::CPPTYPE_STRING && !field->is_repeated() &&
-            field->type() == pb::FieldDescriptor::TYPE_STRING && RoleOf(*field) == 0) {
-          reflection.SetString(request.get(), field, "written by the demo");
-        }
-      }
-    }
-    return request->SerializeAsString();
+  absl::StatusOr<std::string> TagOf(const RowBefore& before) const {
+    if (before.tag.empty()) return std::string();
+    DOMICILE_ASSIGN_OR_RETURN(
+        auto ring, origin::TagRing::Load(world_.path(before.tag + "/keys/tag"), before.tag));
+    const access::DataSubject subject{
+        kUserNamespace, before.tag_for.empty() ? before.data_subject : before.tag_for};
+    const access::DataSubject* subjects[] = {&subject};
+    const absl::Time now = absl::Now();
+    DOMICILE_ASSIGN_OR_RETURN(
+        std::string tag,
+        ring->Stamp({before.tag}, now, {subjects, MessageOf(before.table), before.record_id}, now));
+    if (before.forged) tag.back() = static_cast<char>(tag.back() ^ 1);
+    return tag;
   }
 
-  absl::StatusOr<std::string> TokenFor(const Scenario& scenario) override {
-    if (scenario.caller.kind == "staff") {
-      return world_.StaffToken(StaffOf({scenario}).front());
+  absl::StatusOr<Played> PlayPrepared(const Scenario& scenario, const policy::Policy& policy) {
+    DOMICILE_ASSIGN_OR_RETURN(const int64_t before, ReceivedAnywhere(scenario.call.method));
+    Played played;
+    DOMICILE_ASSIGN_OR_RETURN(played.outcome, Call(scenario));
+    DOMICILE_ASSIGN_OR_RETURN(const int64_t after, ReceivedAnywhere(scenario.call.method));
+    played.outcome.upstream_calls = after - before;
+    if (played.outcome.status == "OK") {
+      DOMICILE_RETURN_IF_ERROR(CompareAnswer(scenario, played));
+      DOMICILE_RETURN_IF_ERROR(ReadStamp(scenario, played));
     }
-    if (scenario.caller.kind == "user") {
-      return world_.UserToken(
-          scenario.caller.region, scenario.caller.subject, scenario.caller.residence,
-          [&](TokenClaims& claims) {
-            if (scenario.caller.locations.empty()) return;
-            claims.locations.clear();
-            for (const SeenAt& seen : scenario.caller.locations) {
-              claims.locations.push_back(
-                  {seen.source, seen.country, absl::Now() - absl::Minutes(seen.minutes)});
-            }
-          });
-    }
-    return std::string();
+    FindRecorded(scenario, played);
+    played.differences =
+        Differences(scenario, played.outcome, played.recorded.get(), played.entered.get(), policy);
+    return played;
   }
 
-  absl::StatusOr<CallOutcome> Call(const Scenario& scenario) override {
-    DOMICILE_ASSIGN_OR_RETURN(const pb::MethodDescriptor* method, Method(scenario));
-    DOMICILE_ASSIGN_OR_RETURN(const std::string request, RequestFor(scenario));
+  absl::StatusOr<int64_t> ReceivedAnywhere(const std::string& method) {
+    int64_t calls = 0;
+    for (const std::string& region : world_.options().regions) {
+      DOMICILE_ASSIGN_OR_RETURN(const int64_t received, window_->Received(region, method));
+      calls += received;
+    }
+    return calls;
+  }
+
+  absl::StatusOr<CallOutcome> Call(const Scenario& scenario) {
+    DOMICILE_ASSIGN_OR_RETURN(const std::string request, maker_->RequestFor(scenario.call));
     DOMICILE_ASSIGN_OR_RETURN(const std::string token, TokenFor(scenario));
     DOMICILE_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel, ChannelFor(scenario));
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + kCallTimeout));
     if (!token.empty()) context.AddMetadata("authorization", absl::StrCat("Bearer ", token));
     if (!scenario.call.purpose.empty()) {
       context.AddMetadata("domicile-purpose", scenario.call.purpose);
     }
     if (!TicketId(scenario).empty()) context.AddMetadata("domicile-ticket", TicketId(scenario));
-    grpc::GenericStub stub(channel);
-    const grpc::Slice slice(request);
-    const grpc::ByteBuffer sent(&slice, 1);
-    grpc::ByteBuffer received;
-    grpc::Status status;
-    absl::Notification done;
-    stub.UnaryCall(&context, scenario.call.method, {}, &sent, &received, [&](grpc::Status result) {
-      status = std::move(result);
-      done.Notify();
-    });
-    done.WaitForNotification();
-    return MakeOutcome(context, status, received, *method);
-  }
-
-  absl::StatusOr<Recorded> FindRecorded(const Scenario& scenario,
-                                        const std::string& decision_id) override {
-    const audit::Direction wanted =
-        scenario.decided_on_request ? audit::Direction::kRequest : audit::Direction::kResponse;
-    const absl::Time deadline = absl::Now() + kRecordTimeout;
-    while (true) {
-      for (const std::string& region : world_.options().regions) {
-        std::optional<Recorded> found = SearchLog(region, decision_id, wanted);
-        if (found) return *std::move(found);
-      }
-      if (absl::Now() > deadline) {
-        return absl::NotFoundError(absl::StrCat("no log has a decision ", decision_id));
-      }
-      absl::SleepFor(absl::Milliseconds(20));  // another process writes it; nothing else tells
-    }
-  }
-
- private:
-  absl::StatusOr<const pb::MethodDescriptor*> Method(const Scenario& scenario) const {
-    std::string name = scenario.call.method.substr(1);
-    std::replace(name.begin(), name.end(), '/', '.');
-    const pb::MethodDescriptor* method = pool_.FindMethodByName(name);
-    if (method == nullptr || method->client_streaming() || method->server_streaming()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("scenario ", scenario.id, ": no unary method ", scenario.call.method));
-    }
-    return method;
-  }
-
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> ChannelFor(const Scenario& scenario) {
-    const std::string key = absl::StrCat(scenario.call.gateway, " ", scenario.call.workload);
-    std::shared_ptr<grpc::Channel>& channel = channels_[key];
-    if (channel != nullptr) return channel;
-    // spiffe://us.acme.example/... is of region us.
-    const std::string& spiffe = scenario.call.workload;
-    const size_t start = sizeof("spiffe://") - 1;
-    const std::string region = spiffe.substr(start, spiffe.find('.', start) - start);
-    DOMICILE_ASSIGN_OR_RETURN(const Credentials own, world_.CredentialsFor(region, spiffe));
-    grpc::SslCredentialsOptions options;
-    options.pem_root_certs = own.roots;
-    options.pem_private_key = own.private_key;
-    options.pem_cert_chain = own.certificate_chain;
-    channel = grpc::CreateChannel(world_.gateway_address(scenario.call.gateway),
-                                  grpc::SslCredentials(options));
-    return channel;
-  }
-
-  CallOutcome MakeOutcome(const grpc::ClientContext& context, const grpc::Status& status,
-                          const grpc::ByteBuffer& received, const pb::MethodDescriptor& method) {
+    UnaryAnswer answer = CallUnary(channel, context, scenario.call.method, request);
     CallOutcome outcome;
-    outcome.grpc_status = static_cast<int>(status.error_code());
-    outcome.message = status.error_message();
+    outcome.status = StatusName(answer.status.error_code());
+    outcome.message = answer.status.error_message();
     for (const auto* metadata :
          {&context.GetServerInitialMetadata(), &context.GetServerTrailingMetadata()}) {
       for (const auto& [name, value] : *metadata) {
@@ -255,103 +189,101 @@ class Runner final : public ScenarioRunner {
     }
     auto id = outcome.trailers.find("domicile-decision-id");
     if (id != outcome.trailers.end()) outcome.decision_id = id->second;
-    ReadErrorInfo(status.error_details(), outcome);
-    if (status.ok()) {
-      outcome.response = FromByteBuffer(received);
-      std::unique_ptr<pb::Message> message(factory_.GetPrototype(method.output_type())->New());
-      if (message->ParseFromString(outcome.response) &&
-          !pb::util::MessageToJsonString(*message, &outcome.response_json).ok()) {
-        outcome.response_json.clear();
-      }
+    ReadErrorInfo(answer.status.error_details(), outcome);
+    outcome.response = std::move(answer.message);
+    if (answer.status.ok()) {
+      outcome.response_json = maker_->AnswerAsJson(scenario.call, outcome.response);
     }
     return outcome;
   }
 
-  // The first DECISION that was made here, not merely passed on; of several the one in the
-  // wanted direction.
-  std::optional<Recorded> SearchLog(const std::string& region, const std::string& decision_id,
-                                    audit::Direction wanted) {
-    std::optional<Recorded> found;
-    std::error_code ignored;
-    const std::string logs = world_.path(region + "/data/log");
-    for (const auto& shard : std::filesystem::directory_iterator(logs, ignored)) {
-      store::LogReader::Options options;
-      options.directory = shard.path().string();
-      auto reader = store::LogReader::Open(std::move(options));
-      if (!reader.ok()) continue;
-      const absl::Status read = (*reader)->Poll([&](uint64_t index, absl::string_view bytes) {
-        absl::StatusOr<audit::Entry> entry = audit::Decode(bytes);
-        if (!entry.ok()) return true;
-        const auto* decision = std::get_if<audit::DecisionEntry>(&entry->body);
-        if (decision == nullptr || decision->forwarded_to.has_value()) return true;
-        // A home gateway names the decision id of the gateway that was called.
-        const auto named = [&decision_id](const audit::DecisionId& id) {
-          return base::HexEncode(absl::string_view(reinterpret_cast<const char*>(id.data()),
-                                                   id.size())) == decision_id;
-        };
-        if ((named(decision->decision_id) || named(decision->peer_decision_id)) &&
-            (!found || (found->decision().direction != wanted && decision->direction == wanted))) {
-          found = Recorded{region, index, *std::move(entry)};
-        }
-        return true;
-      });
-      if (!read.ok()) return std::nullopt;
+  // A read is asked of the service itself, too. Nothing else can be asked twice.
+  absl::Status CompareAnswer(const Scenario& scenario, Played& played) {
+    const std::vector<std::string> action = scenario.Fact("action");
+    if (action.empty() || action[0] != "read") return absl::OkStatus();
+    DOMICILE_ASSIGN_OR_RETURN(const std::string request, maker_->RequestFor(scenario.call));
+    DOMICILE_ASSIGN_OR_RETURN(const std::string own,
+                              window_->Ask(scenario.Home(), scenario.call.method, request));
+    DOMICILE_ASSIGN_OR_RETURN(RequestMaker::Fields fields,
+                              maker_->CompareAnswers(scenario.call, own, played.outcome.response));
+    played.outcome.shows = std::move(fields.shows);
+    played.outcome.masks = std::move(fields.masks);
+    played.outcome.answer_compared = true;
+    return absl::OkStatus();
+  }
+
+  // Of a record that was made: its tag, checked with the key of the region that it names.
+  absl::Status ReadStamp(const Scenario& scenario, Played& played) {
+    const std::vector<std::string> action = scenario.Fact("action");
+    if (action.empty() || action[0] != "create") return absl::OkStatus();
+    DOMICILE_ASSIGN_OR_RETURN(const RequestMaker::TagIn found,
+                              maker_->ReadTag(scenario.call, played.outcome.response));
+    const std::optional<origin::Tag> tag = origin::ParseTag(found.tag);
+    if (!tag) return absl::OkStatus();
+    DOMICILE_ASSIGN_OR_RETURN(
+        auto ring, origin::TagRing::Load(world_.path(tag->issuer + "/keys/tag"), tag->issuer));
+    const access::DataSubject subject{kUserNamespace, scenario.call.data_subject};
+    const access::DataSubject* subjects[] = {&subject};
+    const origin::TagResult result =
+        ring->Check(found.tag, {subjects, found.message_name, found.record_id}, absl::Now());
+    if (result.check == origin::TagCheck::kVerified) {
+      played.outcome.stamp = absl::StrJoin(result.tag.regions, ", ");
     }
-    return found;
+    return absl::OkStatus();
+  }
+
+  void FindRecorded(const Scenario& scenario, Played& played) {
+    const std::string& id = played.outcome.decision_id;
+    if (id.empty()) return;
+    absl::StatusOr<Recorded> home =
+        AwaitDecision(world_, scenario.Home(), id, ExpectedDirection(scenario));
+    if (!home.ok()) return;
+    played.recorded = std::make_unique<Recorded>(*std::move(home));
+    if (scenario.call.gateway == scenario.Home()) return;
+    // The shown id is the one of the gateway that answered; the home's entry names the other.
+    for (const std::string& linked : {id, PeerOf(*played.recorded)}) {
+      std::vector<Recorded> entered = DecisionsIn(world_, scenario.call.gateway, linked);
+      if (entered.empty()) continue;
+      played.entered = std::make_unique<Recorded>(std::move(entered.back()));
+      return;
+    }
+  }
+
+  static std::string PeerOf(const Recorded& recorded) {
+    const audit::DecisionId& peer = recorded.decision().peer_decision_id;
+    return base::HexEncode(
+        absl::string_view(reinterpret_cast<const char*>(peer.data()), peer.size()));
+  }
+
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> ChannelFor(const Scenario& scenario) {
+    const std::string key = absl::StrCat(scenario.call.gateway, " ", scenario.call.workload);
+    std::shared_ptr<grpc::Channel>& channel = channels_[key];
+    if (channel != nullptr) return channel;
+    const std::string& spiffe = scenario.call.workload;
+    DOMICILE_ASSIGN_OR_RETURN(const Credentials own,
+                              world_.CredentialsFor(RegionOfSpiffe(spiffe), spiffe));
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = own.roots;
+    options.pem_private_key = own.private_key;
+    options.pem_cert_chain = own.certificate_chain;
+    channel = grpc::CreateChannel(world_.gateway_address(scenario.call.gateway),
+                                  grpc::SslCredentials(options));
+    return channel;
   }
 
   World& world_;
-  const policy::Policy& policy_;
-  pb::DescriptorPool pool_;
-  pb::DynamicMessageFactory factory_;
+  std::unique_ptr<ServiceWindow> window_;
+  std::unique_ptr<RequestMaker> maker_;
   std::map<std::string, std::shared_ptr<grpc::Channel>> channels_;
 };
-
-int ExpectedStatus(const ScenarioExpectation& expect) {
-  if (expect.shown == "none") return 0;
-  const std::optional<access::Reason> shown = access::ParseReason(expect.shown);
-  return shown ? access::ShownFor(*shown).grpc_status : -1;
-}
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ScenarioRunner>> ScenarioRunner::Create(
-    World& world, const policy::Policy& policy, const std::string& descriptor_set) {
-  auto runner = std::make_unique<Runner>(world, policy);
-  DOMICILE_RETURN_IF_ERROR(runner->LoadDescriptors(descriptor_set));
+    World& world, const std::string& descriptor_set) {
+  auto runner = std::make_unique<Runner>(world);
+  DOMICILE_RETURN_IF_ERROR(runner->Initialise(descriptor_set));
   return runner;
-}
-
-std::vector<std::string> Differences(const Scenario& scenario, const CallOutcome& outcome,
-                                     const Recorded* recorded, const policy::Policy& policy) {
-  std::vector<std::string> differences;
-  auto expect = [&](absl::string_view what, absl::string_view wanted, absl::string_view got) {
-    if (wanted != got) {
-      differences.push_back(absl::StrCat(what, ": expected ", wanted, ", got ", got));
-    }
-  };
-  const ScenarioExpectation& wanted = scenario.expect;
-  expect("status", absl::StrCat(ExpectedStatus(wanted)), absl::StrCat(outcome.grpc_status));
-  expect("shown reason", wanted.shown == "none" ? "" : wanted.shown, outcome.shown_reason);
-  if (recorded == nullptr) {
-    differences.push_back("nothing is recorded under its decision id");
-    return differences;
-  }
-  const audit::DecisionEntry& entry = recorded->decision();
-  expect("effect", wanted.effect, Name(entry.effect));
-  // A call may end before any look-up (S14). Where no home is known to the gateway that ended it,
-  // no law of a home was asked, and its entry holds none.
-  if (entry.pre_decided && entry.origins.empty()) return differences;
-  expect("recorded reason", wanted.recorded(), Name(entry.reason));
-  auto optional = [&](absl::string_view what, const std::string& value, absl::string_view got) {
-    if (!value.empty()) expect(what, value, got);
-  };
-  optional("rule", wanted.rule, entry.rules.empty() ? "none" : policy.rule(entry.rules.front()).id);
-  optional("legal", wanted.legal, Name(entry.legal));
-  optional("company", wanted.company, Name(entry.company));
-  optional("class", wanted.legal_class, policy.classes()[entry.legal_class]);
-  optional("alert", wanted.alert, Name(entry.alert));
-  return differences;
 }
 
 }  // namespace domicile::demo

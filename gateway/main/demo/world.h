@@ -123,7 +123,8 @@ class World {
 
 // Countries and trust domains of the sample regions: us US, eu IE, cn CN, uk GB, sg SG.
 std::string CountryOf(absl::string_view region);
-std::string TrustDomainOf(absl::string_view region);  // "us.acme.example"
+std::string TrustDomainOf(absl::string_view region);   // "us.acme.example"
+std::string RegionOfSpiffe(absl::string_view spiffe);  // of such a trust domain
 
 }  // namespace domicile::demo
 

@@ -1,5 +1,6 @@
 #include "gateway/main/demo/world_files.h"
 
+#include <algorithm>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -89,6 +90,12 @@ std::string CountryOf(absl::string_view region) {
 
 std::string TrustDomainOf(absl::string_view region) {
   return absl::StrCat(region, ".acme.example");
+}
+
+std::string RegionOfSpiffe(absl::string_view spiffe) {
+  constexpr absl::string_view kScheme = "spiffe://";
+  spiffe.remove_prefix(std::min(spiffe.size(), kScheme.size()));
+  return std::string(spiffe.substr(0, spiffe.find('.')));
 }
 
 std::string ConfigText(const WorldOptions& options, const std::string& region,
