@@ -76,10 +76,20 @@ absl::string_view Name(ExceptionState state) {
   return state == ExceptionState::kDraft ? "draft" : "unknown";
 }
 
+absl::string_view Name(HomeCommand command) {
+  switch (command) {
+    case HomeCommand::kSetHome:
+      return "set_home";
+    case HomeCommand::kImport:
+      return "import";
+  }
+  return "unknown";
+}
+
 absl::string_view KindName(const Entry& entry) {
-  constexpr absl::string_view kNames[] = {"context", "decision",  "subjects", "outcome",
-                                          "alert",   "heartbeat", "exception"};
-  static_assert(std::size(kNames) == std::variant_size_v<decltype(Entry::body)>);
+  constexpr absl::string_view kNames[] = {"context", "decision",  "subjects",  "outcome",
+                                          "alert",   "heartbeat", "exception", "home"};
+  static_assert(std::size(kNames) == std::variant_size_v<Body>);
   return kNames[entry.body.index()];
 }
 

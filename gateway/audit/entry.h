@@ -65,12 +65,14 @@ enum class AlertCause : uint8_t {
   kLog = 7
 };
 enum class ExceptionState : uint8_t { kDraft = 1 };
+enum class HomeCommand : uint8_t { kSetHome = 1, kImport = 2 };
 
 absl::string_view Name(ContextCause);
 absl::string_view Name(Direction);
 absl::string_view Name(Strength);
 absl::string_view Name(AlertCause);
 absl::string_view Name(ExceptionState);
+absl::string_view Name(HomeCommand);
 
 struct ContextEntry {
   ContextCause cause = ContextCause::kStart;
@@ -244,15 +246,38 @@ struct ExceptionEntry {
   friend bool operator==(const ExceptionEntry&, const ExceptionEntry&) = default;
 };
 
+// A command is about to change who lives where. An OUTCOME with its decision_id says what came of
+// it.
+struct HomeEntry {
+  DecisionId decision_id{};
+  Nonce nonce{};
+  HomeCommand command = HomeCommand::kSetHome;
+  // Who asked, and from where.
+  access::Jurisdictions jurisdictions;
+  access::RoleSet roles;
+  Reference principal{};
+  // Of kSetHome; else as they are here.
+  Reference subject{};
+  std::optional<access::RegionIndex> from;  // today's home; none, or no region of the policy
+  std::optional<access::RegionIndex> to;    // always there
+  uint32_t homes_before = 0;                // dated homes; 0: nobody knew the person
+  uint32_t since_day = 0;                   // days since 1970 of the new home, UTC
+  // Of kImport; else zero.
+  uint32_t lines = 0;     // of data, in the file
+  Bytes16 file_digest{};  // ImportDigest() of the file
+  friend bool operator==(const HomeEntry&, const HomeEntry&) = default;
+};
+
+using Body = std::variant<ContextEntry, DecisionEntry, SubjectsEntry, OutcomeEntry, AlertEntry,
+                          HeartbeatEntry, ExceptionEntry, HomeEntry>;
+
 struct Entry {
   absl::Time time;       // whole milliseconds, after 1970 and before the year 287396
   uint64_t context = 0;  // log index of its CONTEXT; 0 in a CONTEXT
-  std::variant<ContextEntry, DecisionEntry, SubjectsEntry, OutcomeEntry, AlertEntry, HeartbeatEntry,
-               ExceptionEntry>
-      body;
+  Body body;
   friend bool operator==(const Entry&, const Entry&) = default;
 };
-// `context`, `decision`, `subjects`, `outcome`, `alert`, `heartbeat`, `exception`.
+// `context`, `decision`, `subjects`, `outcome`, `alert`, `heartbeat`, `exception`, `home`.
 absl::string_view KindName(const Entry& entry);
 
 absl::StatusOr<std::string> Encode(const Entry& entry);

@@ -186,6 +186,25 @@ absl::Status Check(const ExceptionEntry& e) {
   return absl::OkStatus();
 }
 
+absl::Status Check(const HomeEntry& e) {
+  DOMICILE_ENTRY_REQUIRE(e.decision_id != DecisionId{} && e.nonce != Nonce{},
+                         "decision id or nonce");
+  DOMICILE_ENTRY_REQUIRE(
+      e.command >= HomeCommand::kSetHome && UpTo(e.command, HomeCommand::kImport), "home command");
+  DOMICILE_ENTRY_REQUIRE(GoodJurisdictions(e.jurisdictions), "jurisdictions");
+  DOMICILE_ENTRY_REQUIRE(GoodIndex(e.from) && GoodIndex(e.to), "home region");
+  const bool about_one =
+      e.subject != Reference{} || e.from || e.to || e.homes_before != 0 || e.since_day != 0;
+  const bool about_file = e.lines != 0 || e.file_digest != Bytes16{};
+  if (e.command == HomeCommand::kImport) {
+    DOMICILE_ENTRY_REQUIRE(!about_one, "fact of a person in an import");
+  } else {
+    DOMICILE_ENTRY_REQUIRE(!about_file && e.to, "new home, or fact of a file,");
+    DOMICILE_ENTRY_REQUIRE(!e.from || e.homes_before != 0, "home of before");
+  }
+  return absl::OkStatus();
+}
+
 #undef DOMICILE_ENTRY_REQUIRE
 
 }  // namespace

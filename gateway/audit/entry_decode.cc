@@ -167,6 +167,7 @@ absl::Status ReadBody(absl::string_view bytes, Entry& entry) {
     body.count = 0;
   }
   if constexpr (std::is_same_v<Body, ExceptionEntry>) body.state = static_cast<ExceptionState>(0);
+  if constexpr (std::is_same_v<Body, HomeEntry>) body.command = static_cast<HomeCommand>(0);
   return Reader::ReadMessage(KindName(entry), bytes, body);
 }
 
@@ -186,10 +187,12 @@ absl::Status ReadBodyNumber(uint32_t place, absl::string_view bytes, Entry& entr
       return ReadBody<HeartbeatEntry>(bytes, entry);
     case 6:
       return ReadBody<ExceptionEntry>(bytes, entry);
+    case 7:
+      return ReadBody<HomeEntry>(bytes, entry);
   }
   return absl::InvalidArgumentError("entry: holds no body of version 1");
 }
-static_assert(std::variant_size_v<decltype(Entry::body)> == 7);
+static_assert(std::variant_size_v<Body> == 8);
 
 }  // namespace
 

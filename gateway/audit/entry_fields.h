@@ -190,6 +190,26 @@ void VisitFields(V& v, auto& e) requires requires {
   v(12, e.merged);
 }
 
+template <class V>
+void VisitFields(V& v, auto& e) requires requires {
+  e.command;
+}
+{
+  v(1, e.decision_id);
+  v(2, e.nonce);
+  v(3, e.command);
+  v(4, e.jurisdictions);
+  v(5, e.roles);
+  v(6, e.principal);
+  v(7, e.subject);
+  v(8, e.from);
+  v(9, e.to);
+  v(10, e.homes_before);
+  v(11, e.since_day);
+  v(12, e.lines);
+  v(13, e.file_digest);
+}
+
 }  // namespace domicile::audit::internal
 
 #endif  // DOMICILE_GATEWAY_AUDIT_ENTRY_FIELDS_H_

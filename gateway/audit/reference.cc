@@ -12,6 +12,7 @@ namespace {
 
 constexpr absl::string_view kPersonLabel("domicile reference v1\0", 22);
 constexpr absl::string_view kStatusLabel("domicile status v1\0", 19);
+constexpr absl::string_view kImportLabel("domicile import v1\0", 19);
 constexpr absl::string_view kNonceLabel("domicile nonce v1\0", 18);
 
 Bytes16 Cut(const crypto::Digest& digest) {
@@ -59,6 +60,11 @@ Nonce DeriveNonce(absl::string_view seed, uint64_t n) {
 Bytes16 StatusDigest(absl::string_view ring_key, const Nonce& nonce, absl::string_view sha256) {
   DOMICILE_CHECK(!ring_key.empty());
   return Cut(crypto::HmacSha256(ring_key, absl::StrCat(kStatusLabel, View(nonce), sha256)));
+}
+
+Bytes16 ImportDigest(absl::string_view ring_key, const Nonce& nonce, absl::string_view sha256) {
+  if (ring_key.empty()) return Bytes16{};
+  return Cut(crypto::HmacSha256(ring_key, absl::StrCat(kImportLabel, View(nonce), sha256)));
 }
 
 }  // namespace domicile::audit

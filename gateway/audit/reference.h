@@ -38,6 +38,10 @@ Nonce DeriveNonce(absl::string_view seed, uint64_t n);
 // For OutcomeEntry::status_digest; `sha256` is the plain digest of the upstream's text.
 Bytes16 StatusDigest(absl::string_view ring_key, const Nonce& nonce, absl::string_view sha256);
 
+// For HomeEntry::file_digest; `sha256` is the plain digest of the imported file. No ring key:
+// zeros.
+Bytes16 ImportDigest(absl::string_view ring_key, const Nonce& nonce, absl::string_view sha256);
+
 }  // namespace domicile::audit
 
 #endif  // DOMICILE_GATEWAY_AUDIT_REFERENCE_H_

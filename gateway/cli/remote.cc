@@ -155,6 +155,7 @@ int SubjectImport(const Output& output, const RemotePlace& place, const std::str
   output.Show({{"lines", "added", "unchanged"},
                {{absl::StrCat(answer.lines()), absl::StrCat(answer.added()),
                  absl::StrCat(answer.unchanged())}}});
+  Output::Say(absl::StrCat("in the log as ", answer.decision_id()));
   return kDone;
 }
 
@@ -172,6 +173,7 @@ int SubjectSetHome(const Output& output, const RemotePlace& place, const std::st
   const grpc::Status status = remote.stub().SetHome(&context, request, &answer);
   if (!status.ok()) return Remote::Fail(status);
   output.Show({{"home", "since"}, {{region, since.empty() ? "now" : since}}});
+  Output::Say(absl::StrCat("in the log as ", answer.decision_id()));
   return kDone;
 }
 

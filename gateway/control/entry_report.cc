@@ -212,6 +212,21 @@ Json Body(const audit::ExceptionEntry& e, const Namer& n) {
           {"merged", e.merged}};
 }
 
+Json Body(const audit::HomeEntry& e, const Namer& n) {
+  return {{"decision_id", Hex(e.decision_id)},
+          {"command", Text(e.command)},
+          {"from", From(e.jurisdictions)},
+          {"roles", n.Roles(e.roles)},
+          {"principal", Hex(e.principal)},
+          {"subject", Hex(e.subject)},
+          {"home_before", e.from ? n.Region(*e.from) : ""},
+          {"home", e.to ? n.Region(*e.to) : ""},
+          {"homes_before", e.homes_before},
+          {"since_day", e.since_day},
+          {"lines", e.lines},
+          {"file_digest", Hex(e.file_digest)}};
+}
+
 std::string When(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
 }

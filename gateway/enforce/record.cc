@@ -223,11 +223,7 @@ void Recorder::AddAlert(access::Alert level, audit::AlertCause cause, Reason rea
   Add(now, std::move(raised));
 }
 
-void Recorder::Add(absl::Time now,
-                   std::variant<audit::ContextEntry, audit::DecisionEntry, audit::SubjectsEntry,
-                                audit::OutcomeEntry, audit::AlertEntry, audit::HeartbeatEntry,
-                                audit::ExceptionEntry>
-                       body) {
+void Recorder::Add(absl::Time now, audit::Body body) {
   if (!status_.ok()) return;
   audit::Entry entry;
   entry.time = WholeMillis(now);

@@ -79,11 +79,7 @@ class Recorder {
   audit::DecisionEntry Begin(const EntryNote& note, const access::CallFacts& facts);
   void Finish(audit::DecisionEntry entry, absl::Span<const access::DataSubject* const> subjects,
               const SubjectBook& book, absl::Time now);
-  void Add(absl::Time now,
-           std::variant<audit::ContextEntry, audit::DecisionEntry, audit::SubjectsEntry,
-                        audit::OutcomeEntry, audit::AlertEntry, audit::HeartbeatEntry,
-                        audit::ExceptionEntry>
-               body);
+  void Add(absl::Time now, audit::Body body);
   audit::Nonce NextNonce();
 
   audit::DecisionId decision_id_;

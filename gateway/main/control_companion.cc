@@ -11,6 +11,7 @@
 #include "gateway/base/status_macros.h"
 #include "gateway/main/build.h"
 #include "gateway/services/control_server.h"
+#include "gateway/store/homes_file.h"
 #include "gateway/store/log_reader.h"
 
 namespace domicile::main {
@@ -81,10 +82,15 @@ absl::StatusOr<std::unique_ptr<Companion>> StartControl(Gateway& gateway) {
   };
   ports.directory = &gateway.directory();
   ports.log = &gateway.log();
-  ports.import = [&gateway](const std::string& csv) -> absl::StatusOr<services::ImportCounts> {
-    absl::StatusOr<store::ImportReport> report = gateway.directory().Import(csv, "import");
-    if (!report.ok()) return report.status();
-    return services::ImportCounts{report->lines, report->added, report->unchanged};
+  ports.count_import = [](const std::string& csv) -> absl::StatusOr<uint64_t> {
+    DOMICILE_ASSIGN_OR_RETURN(const auto rows, store::ParseHomesFile(csv, "import"));
+    return rows.size();
+  };
+  ports.import = [&gateway](const std::string& csv, services::ImportCounts& done) {
+    store::ImportReport report;
+    const absl::Status status = gateway.directory().Import(csv, "import", report);
+    done = {report.lines, report.added, report.unchanged};
+    return status;
   };
   ports.set_home = [&gateway](const access::DataSubject& subject, const std::string& region,
                               absl::Time since) {

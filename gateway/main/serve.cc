@@ -25,6 +25,7 @@ sigset_t BlockSignals() {
   sigaddset(&ends, SIGINT);
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);
   signal(SIGPIPE, SIG_IGN);  // a peer that went away is an error of its socket
+  signal(SIGXFSZ, SIG_IGN);  // and a file that may not grow one of its write, as any full disk
   return ends;
 }
 

@@ -48,8 +48,13 @@ struct ControlPorts {
   enforce::Directory* directory = nullptr;
   enforce::AuditLog* log = nullptr;
   // Blocking.
-  std::function<absl::StatusOr<ImportCounts>(const std::string& csv)> import;
-  std::function<absl::Status(const access::DataSubject&, const std::string& region, absl::Time)>
+  // Rows of the file; InvalidArgument naming every line that is wrong. Changes nothing.
+  std::function<absl::StatusOr<uint64_t>(const std::string& csv)> count_import;
+  // `done` says what was added, also when a later row could not be.
+  std::function<absl::Status(const std::string& csv, ImportCounts& done)> import;
+  // True when the home was not there yet.
+  std::function<absl::StatusOr<bool>(const access::DataSubject&, const std::string& region,
+                                     absl::Time)>
       set_home;
   // Every entry that a durable head covers, from the first, until `each` returns false or the log
   // ends; with `wait`, goes on when it grows, until `stop` says so.

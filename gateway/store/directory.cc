@@ -316,15 +316,27 @@ absl::StatusOr<bool> AddRow(HomesTable& table, const HomeRow& row) {
 
 }  // namespace
 
-absl::Status SqliteDirectory::SetHome(const HomeRow& row) {
+absl::StatusOr<bool> SqliteDirectory::SetHome(const HomeRow& row) {
   DOMICILE_RETURN_IF_ERROR(CheckHomeRow(row));
-  return impl_->RunCommand([&](HomesTable& table) { return AddRow(table, row).status(); });
+  bool added = false;
+  DOMICILE_RETURN_IF_ERROR(impl_->RunCommand([&](HomesTable& table) -> absl::Status {
+    DOMICILE_ASSIGN_OR_RETURN(added, AddRow(table, row));
+    return absl::OkStatus();
+  }));
+  return added;
 }
 
 absl::StatusOr<ImportReport> SqliteDirectory::Import(absl::string_view csv,
                                                      absl::string_view file) {
-  DOMICILE_ASSIGN_OR_RETURN(std::vector<ImportedRow> rows, ParseHomesFile(csv, file));
   ImportReport report;
+  DOMICILE_RETURN_IF_ERROR(Import(csv, file, report));
+  return report;
+}
+
+absl::Status SqliteDirectory::Import(absl::string_view csv, absl::string_view file,
+                                     ImportReport& report) {
+  report = {};
+  DOMICILE_ASSIGN_OR_RETURN(std::vector<ImportedRow> rows, ParseHomesFile(csv, file));
   for (size_t begin = 0; begin < rows.size(); begin += kImportRowsPerCommit) {
     size_t end = std::min(rows.size(), begin + kImportRowsPerCommit);
     uint64_t added = 0;
@@ -340,9 +352,9 @@ absl::StatusOr<ImportReport> SqliteDirectory::Import(absl::string_view csv,
     if (!status.ok()) return status;
     report.added += added;
     report.lines += end - begin;
+    report.unchanged = report.lines - report.added;
   }
-  report.unchanged = report.lines - report.added;
-  return report;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<HomeRow>> SqliteDirectory::Show(const DataSubject& subject) {

@@ -70,11 +70,14 @@ class SqliteDirectory final : public enforce::Directory {
 
   // Commands of an operator; they block until durable.
   // Adds a dated home, also to a person who has one: they moved. Idempotent.
-  absl::Status SetHome(const HomeRow& row);
+  // True when something was new.
+  absl::StatusOr<bool> SetHome(const HomeRow& row);
   // CSV: namespace,id,home,since,aliases. Rows are committed in groups; after an interruption the
   // same file is imported again and goes on, since rows that are there are left alone.
   // InvalidArgument with every bad line (up to 100) before anything is written.
   absl::StatusOr<ImportReport> Import(absl::string_view csv, absl::string_view file);
+  // As above; on an error `done` says what was committed before it.
+  absl::Status Import(absl::string_view csv, absl::string_view file, ImportReport& done);
   // Dated homes, rising; empty when there is none.
   absl::StatusOr<std::vector<HomeRow>> Show(const access::DataSubject& subject);
   // Destroys the person's reference key: entries about them can't be found any more. Final.

@@ -231,6 +231,41 @@ TEST(AuditEntry, RejectsValuesThatCouldNotBeRead) {
   EXPECT_OK(Encode(context));
 }
 
+TEST(AuditEntry, AChangeOfHomesSaysWhatItsCommandSaysAndNothingElse) {
+  HomeEntry moved;
+  moved.decision_id.fill(1);
+  moved.nonce.fill(2);
+  moved.to = access::RegionIndex{1};
+  HomeEntry imported = moved;
+  imported.command = HomeCommand::kImport;
+  imported.to = std::nullopt;
+  imported.lines = 3;
+  auto encoded = [](HomeEntry home, auto change) {
+    change(home);
+    return Encode({.time = absl::FromUnixMillis(1), .context = 1, .body = home}).status();
+  };
+  EXPECT_OK(encoded(moved, [](HomeEntry&) {}));
+  EXPECT_OK(encoded(imported, [](HomeEntry&) {}));
+  EXPECT_STATUS(StatusCode::kInvalidArgument, "nonce",
+                encoded(moved, [](HomeEntry& e) { e.nonce = {}; }));
+  EXPECT_STATUS(StatusCode::kInvalidArgument, "home command",
+                encoded(moved, [](HomeEntry& e) { e.command = static_cast<HomeCommand>(3); }));
+  EXPECT_STATUS(StatusCode::kInvalidArgument, "new home",
+                encoded(moved, [](HomeEntry& e) { e.to = std::nullopt; }));
+  EXPECT_STATUS(StatusCode::kInvalidArgument, "fact of a file",
+                encoded(moved, [](HomeEntry& e) { e.lines = 1; }));
+  EXPECT_STATUS(StatusCode::kInvalidArgument, "fact of a file",
+                encoded(moved, [](HomeEntry& e) { e.file_digest.fill(1); }));
+  EXPECT_STATUS(StatusCode::kInvalidArgument, "home of before",
+                encoded(moved, [](HomeEntry& e) { e.from = access::RegionIndex{0}; }));
+  for (auto change :
+       {+[](HomeEntry& e) { e.subject.fill(1); },
+        +[](HomeEntry& e) { e.to = access::RegionIndex{0}; },
+        +[](HomeEntry& e) { e.homes_before = 1; }, +[](HomeEntry& e) { e.since_day = 1; }}) {
+    EXPECT_STATUS(StatusCode::kInvalidArgument, "fact of a person", encoded(imported, change));
+  }
+}
+
 TEST(AuditEntry, AnEntryOverFourKibibytesIsNotWritten) {
   Entry entry = ADecision();
   DecisionEntry& decision = std::get<DecisionEntry>(entry.body);

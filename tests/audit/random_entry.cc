@@ -224,11 +224,32 @@ ExceptionEntry RandomEntries::Exception() {
   return e;
 }
 
+HomeEntry RandomEntries::Home() {
+  HomeEntry e;
+  e.decision_id = Bytes<16>();
+  e.nonce = Bytes<16>();
+  e.jurisdictions = AnyJurisdictions();
+  e.roles = AnySet<access::RoleSet>();
+  if (Coin()) e.principal = Bytes<16>();
+  if (Coin()) {
+    e.command = HomeCommand::kImport;
+    e.lines = static_cast<uint32_t>(Number(0xffffffff));
+    if (Coin()) e.file_digest = Bytes<16>();
+    return e;
+  }
+  if (Coin()) e.subject = Bytes<16>();
+  e.to = access::RegionIndex{static_cast<uint8_t>(Below(access::kNamesMax))};
+  e.homes_before = static_cast<uint32_t>(Number(0xffffffff));
+  if (e.homes_before != 0) e.from = Place<access::RegionIndex>();
+  e.since_day = static_cast<uint32_t>(Number(0xffffffff));
+  return e;
+}
+
 Entry RandomEntries::Next() {
   Entry entry;
   entry.time = absl::FromUnixMillis(static_cast<int64_t>(1 + Number((uint64_t{1} << 53) - 1)));
   entry.context = Number(~uint64_t{0});
-  switch (Below(8)) {
+  switch (Below(9)) {
     case 0:
       entry.context = 0;
       entry.body = Context();
@@ -247,6 +268,9 @@ Entry RandomEntries::Next() {
       break;
     case 5:
       entry.body = Exception();
+      break;
+    case 6:
+      entry.body = Home();
       break;
     default:
       entry.body = Decision();

@@ -51,6 +51,7 @@ class RandomEntries {
   AlertEntry Alert();
   HeartbeatEntry Heartbeat();
   ExceptionEntry Exception();
+  HomeEntry Home();
 
   std::mt19937_64 random_;
 };

@@ -52,6 +52,18 @@ TEST(P7Reference, PeopleOfTwoNamespacesOrTwoSplitsHaveDifferentKeys) {
   for (const std::string& key : keys) EXPECT_EQ(key.size(), kPersonKeyBytes);
 }
 
+TEST(P7Reference, AnImportedFileIsNamedUnderAKeySoThatOneLineCannotBeGuessed) {
+  const std::string file(32, 'f'), other(32, 'g');
+  EXPECT_EQ(ImportDigest("", NonceOf(1), file), Bytes16{});
+  const Bytes16 digest = ImportDigest("r", NonceOf(1), file);
+  EXPECT_EQ(digest, ImportDigest("r", NonceOf(1), file));
+  for (const Bytes16& another :
+       {ImportDigest("s", NonceOf(1), file), ImportDigest("r", NonceOf(2), file),
+        ImportDigest("r", NonceOf(1), other), StatusDigest("r", NonceOf(1), file)}) {
+    EXPECT_NE(digest, another);
+  }
+}
+
 TEST(Reference, NoncesOfOneCallDiffer) {
   std::set<Nonce> nonces;
   for (uint64_t n = 0; n < 1'000; ++n) nonces.insert(DeriveNonce(std::string(16, 's'), n));

@@ -1,7 +1,9 @@
 // Commands on a running gateway: real processes, mutual TLS, decisions in its log.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <functional>
+#include <map>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
@@ -194,6 +196,74 @@ TEST_F(Remote, HomesAreImportedAddedAndShown) {
   EXPECT_EQ(bad.code, 2) << bad.err;
   EXPECT_EQ(As("s-engineer", {"subject", "set-home", "acme.user:u-imported", "atlantis"}).code, 2);
   EXPECT_EQ(As("s-engineer", {"subject", "show", "u-imported"}).code, 2);
+}
+
+TEST_F(Remote, AChangeOfHomesIsInTheLogBeforeItHappens) {
+  support::TempDir files;
+  const Said moved = As("s-engineer", {"subject", "set-home", "acme.user:u-moves", "us"});
+  ASSERT_EQ(moved.code, 0) << moved.err;
+  const Said again = As("s-engineer", {"subject", "set-home", "acme.user:u-moves", "eu"});
+  const Said imported =
+      As("s-engineer", {"subject", "import",
+                        files.Write("homes.csv",
+                                    "namespace,id,home,since,aliases\n"
+                                    "acme.user,u-many,us,2020-01-01T00:00:00Z,\n"
+                                    "acme.user,u-moves,eu,2020-01-01T00:00:00Z,\n")});
+  // The same second may hold one home alone: then the command fails, and that is recorded as well.
+  ASSERT_TRUE(again.code == 0 || absl::StrContains(again.err, "same second")) << again.err;
+  ASSERT_EQ(imported.code, 0) << imported.err;
+  std::map<std::string, nlohmann::json> homes, outcomes;
+  const Said log = As("s-auditor", {"log", "tail"});
+  for (absl::string_view line : absl::StrSplit(log.out, '\n', absl::SkipEmpty())) {
+    const auto entry = nlohmann::json::parse(line);
+    if (entry["kind"] == "home") homes[entry["decision_id"]] = entry;
+    if (entry["kind"] == "outcome") outcomes[entry["decision_id"]] = entry;
+  }
+  const auto id_of = [](const Said& said) {
+    const std::vector<std::string> parts = absl::StrSplit(said.err, "in the log as ");
+    return parts.size() < 2 ? "" : parts[1].substr(0, 32);
+  };
+  const std::string first = id_of(moved), file = id_of(imported);
+  ASSERT_EQ(homes.count(first), 1u) << moved.err;
+  EXPECT_EQ(homes[first]["command"], "set_home");
+  EXPECT_EQ(homes[first]["home_before"], "");
+  EXPECT_EQ(homes[first]["home"], "us");
+  EXPECT_EQ(homes[first]["homes_before"], 0);
+  EXPECT_NE(homes[first]["subject"], std::string(32, '0'));
+  EXPECT_NE(homes[first]["principal"], std::string(32, '0'));
+  EXPECT_EQ(outcomes[first]["homes_registered"], 1);
+  EXPECT_LT(homes[first]["index"], outcomes[first]["index"]);
+  ASSERT_EQ(homes.count(file), 1u) << imported.err;
+  EXPECT_EQ(homes[file]["command"], "import");
+  EXPECT_EQ(homes[file]["lines"], 2);
+  EXPECT_NE(homes[file]["file_digest"], std::string(32, '0'));
+  EXPECT_EQ(outcomes[file]["homes_registered"], 2);
+  EXPECT_FALSE(absl::StrContains(log.out, "u-moves"));  // P7: nobody is named
+}
+
+TEST_F(Remote, P2NoHomeIsChangedWhileTheLogTakesNothing) {
+  const auto home_of = [] {
+    return As("s-engineer",
+              {"subject", "show", "acme.user:u-stays", "--purpose", "incident", "--output", "json"})
+        .out;
+  };
+  const std::string before = home_of();
+  const pid_t gateway = world_->gateway("us")->pid();
+  rlimit old{};
+  const rlimit none{.rlim_cur = 0, .rlim_max = RLIM_INFINITY};  // every write: file too large
+  ASSERT_EQ(prlimit(gateway, RLIMIT_FSIZE, &none, &old), 0);
+  support::TempDir files;
+  const std::string csv = files.Write(
+      "homes.csv", "namespace,id,home,since,aliases\nacme.user,u-stays,us,2020-01-01T00:00:00Z,\n");
+  const Said set = As("s-engineer", {"subject", "set-home", "acme.user:u-stays", "us"});
+  const Said imported = As("s-engineer", {"subject", "import", csv});
+  ASSERT_EQ(prlimit(gateway, RLIMIT_FSIZE, &old, nullptr), 0);
+  for (const Said& said : {set, imported}) {
+    EXPECT_EQ(said.code, 3) << said.err;
+    EXPECT_TRUE(absl::StrContains(said.err, "AUDIT_UNAVAILABLE")) << said.err;
+  }
+  EXPECT_TRUE(Becomes([&] { return As("s-engineer", {"subject", "import", csv}).code == 0; }));
+  EXPECT_NE(home_of(), before);
 }
 
 TEST_F(Remote, WhySaysTheRecordedReasonToWhoMayKnow) {

@@ -51,10 +51,14 @@ EXCEPTION = {1: ("exception", "u"), 2: ("decision_id", "b16"), 3: ("nonce", "b16
              4: ("state", "u"), 5: ("origins", "u"), 6: ("categories", "u"), 7: ("purpose", "u"),
              8: ("method", "u"), 9: ("quorums", "p"), 10: ("jurisdictions", "p"),
              11: ("principal", "b16"), 12: ("merged", "u")}
+HOME = {1: ("decision_id", "b16"), 2: ("nonce", "b16"), 3: ("command", "u"),
+        4: ("jurisdictions", "p"), 5: ("roles", "u"), 6: ("principal", "b16"),
+        7: ("subject", "b16"), 8: ("from", "u"), 9: ("to", "u"), 10: ("homes_before", "u"),
+        11: ("since_day", "u"), 12: ("lines", "u"), 13: ("file_digest", "b16")}
 ENTRY = {1: ("version", "u"), 2: ("time_ms", "u"), 3: ("context", "u"),
          4: ("context_entry", CONTEXT), 5: ("decision", DECISION), 6: ("subjects", SUBJECTS),
          7: ("outcome", OUTCOME), 8: ("alert", ALERT), 9: ("heartbeat", HEARTBEAT),
-         10: ("exception", EXCEPTION)}
+         10: ("exception", EXCEPTION), 11: ("home", HOME)}
 MANY = ("grants", "siblings")
 
 

@@ -159,6 +159,23 @@ std::vector<std::pair<std::string, audit::Entry>> GoldenEntries() {
   exception.jurisdictions = AFullDecision().jurisdictions;
   exception.principal = Filled<16>(0x81);
   exception.merged = true;
+  audit::HomeEntry moved;
+  moved.decision_id = id;
+  moved.nonce = Filled<16>(0x0b);
+  moved.jurisdictions = exception.jurisdictions;
+  moved.roles = access::RoleSet::FromBits(0b101);
+  moved.principal = Filled<16>(0x81);
+  moved.subject = Filled<16>(0x55);
+  moved.from = access::RegionIndex{1};
+  moved.to = access::RegionIndex{6};
+  moved.homes_before = 2;
+  moved.since_day = 19'844;
+  audit::HomeEntry imported;
+  imported.decision_id = id;
+  imported.nonce = Filled<16>(0x0c);
+  imported.command = audit::HomeCommand::kImport;
+  imported.lines = 1'000'000;
+  imported.file_digest = Filled<16>(0x9a);
   std::vector<std::pair<std::string, audit::Entry>> entries;
   auto add = [&](const char* name, uint64_t context, auto body) {
     absl::Time time =
@@ -179,6 +196,8 @@ std::vector<std::pair<std::string, audit::Entry>> GoldenEntries() {
   later.development = true;
   add("context without a policy", 0, later);
   add("decision under the later context", 8, ADenial());
+  add("home set", 8, moved);
+  add("homes imported", 8, imported);
   return entries;
 }
 
