@@ -22,21 +22,33 @@ using base::limits::kSecretFileBytesMax;
 // How often a follower of the log looks for more: people read it, not programs.
 constexpr absl::Duration kFollowInterval = absl::Milliseconds(200);
 
-absl::Status ReadLog(const Gateway& gateway,
-                     absl::FunctionRef<bool(uint64_t, absl::string_view)> each, bool wait,
+absl::Status ReadLog(const Gateway& gateway, services::LogScope scope,
+                     absl::FunctionRef<bool(uint64_t, absl::string_view)> each,
                      const std::function<bool()>& stop) {
-  store::LogReader::Options options;
-  options.directory = gateway.log_directory();
-  options.keys = {gateway.log_key()};
-  DOMICILE_ASSIGN_OR_RETURN(std::unique_ptr<store::LogReader> reader,
-                            store::LogReader::Open(std::move(options)));
-  bool more = true;
+  std::unique_ptr<store::LogReader> reader;
+  size_t at = scope == services::LogScope::kEverything ? 0 : gateway.log().shards().size() - 1;
   while (true) {
+    const std::vector<store::ShardPlace> shards = gateway.log().shards();
+    // Seen before it is read: then nothing comes to this one any more.
+    const bool ended = at + 1 < shards.size();
+    if (reader == nullptr) {
+      store::LogReader::Options options;
+      options.directory = shards[at].directory;
+      options.keys = shards[at].keys;
+      DOMICILE_ASSIGN_OR_RETURN(reader, store::LogReader::Open(std::move(options)));
+    }
+    bool more = true;
     DOMICILE_RETURN_IF_ERROR(reader->Poll([&](uint64_t index, absl::string_view entry) {
       more = each(index, entry);
       return more;
     }));
-    if (!more || !wait || stop()) return absl::OkStatus();
+    if (!more) return absl::OkStatus();
+    if (ended) {
+      ++at;
+      reader = nullptr;
+      continue;
+    }
+    if (scope != services::LogScope::kFollow || stop()) return absl::OkStatus();
     absl::SleepFor(kFollowInterval);  // no event: the writer may be another process
   }
 }
@@ -96,9 +108,10 @@ absl::StatusOr<std::unique_ptr<Companion>> StartControl(Gateway& gateway) {
                               absl::Time since) {
     return gateway.directory().SetHome({subject, region, since, {}});
   };
-  ports.read_log = [&gateway](absl::FunctionRef<bool(uint64_t, absl::string_view)> each, bool wait,
+  ports.read_log = [&gateway](services::LogScope scope,
+                              absl::FunctionRef<bool(uint64_t, absl::string_view)> each,
                               const std::function<bool()>& stop) {
-    return ReadLog(gateway, each, wait, stop);
+    return ReadLog(gateway, scope, each, stop);
   };
   ports.version = std::string(Version());
   ports.schema_digest = base::HexEncode(crypto::View(gateway.serving()->schema->digest()));

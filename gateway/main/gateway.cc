@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "gateway/base/check.h"
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
@@ -16,12 +15,6 @@ namespace domicile::main {
 namespace {
 
 constexpr absl::string_view kPseudonymDomain = "domicile pseudonym v1";
-
-// One log a half-year (design 6.8).
-std::string ShardName(absl::Time now) {
-  const absl::CivilDay day = absl::ToCivilDay(now, absl::UTCTimeZone());
-  return absl::StrCat(day.year(), day.month() <= 6 ? "h1" : "h2");
-}
 
 absl::Status MakeDirectory(const std::string& path) {
   std::error_code problem;
@@ -128,33 +121,25 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Create(control::GatewayConfig 
 }
 
 absl::Status Gateway::OpenLog() {
-  const std::string shard = ShardName(started_);
-  log_directory_ = absl::StrCat(config_.data_dir, "/log/", shard);
-  DOMICILE_RETURN_IF_ERROR(MakeDirectory(log_directory_));
   const crypto::RingKey* key = material_.log->Active(started_);
   DOMICILE_CHECK(key != nullptr);  // material.cc reports a ring without one
   const std::string domain =
       config_.trust_domains.empty() ? "localhost" : config_.trust_domains.front().name;
-  store::LogOptions options;
-  options.directory = log_directory_;
-  options.origin = absl::StrCat(domain, "/domicile/", config_.region, "/", config_.id, "/", shard);
-  DOMICILE_ASSIGN_OR_RETURN(options.signer.key,
-                            audit::MakeVerifierKey(options.origin, key->signing().public_key()));
-  options.signer.sign = [ring = material_.log, key](absl::string_view text) {
+  store::ShardOptions options;
+  options.directory = absl::StrCat(config_.data_dir, "/log");
+  options.origin_prefix = absl::StrCat(domain, "/domicile/", config_.region, "/", config_.id, "/");
+  options.public_key = key->signing().public_key();
+  options.sign = [ring = material_.log, key](absl::string_view text) {
     return key->signing().Sign(text);
   };
   // Heads that an earlier key of the ring signed still hold after a rotation.
   for (const crypto::RingKey& older : material_.log->keys()) {
-    if (&older == key) continue;
-    DOMICILE_ASSIGN_OR_RETURN(audit::VerifierKey verifier,
-                              audit::MakeVerifierKey(options.origin, older.signing().public_key()));
-    options.older_keys.push_back(std::move(verifier));
+    if (&older != key) options.older_public_keys.push_back(older.signing().public_key());
   }
   options.checkpoint_interval = config_.checkpoint;
-  log_key_ = options.signer.key;
-  absl::StatusOr<std::unique_ptr<store::LogSegments>> log =
-      store::LogSegments::Open(std::move(options));
-  if (!log.ok()) return base::Annotate(log.status(), absl::StrCat("log ", log_directory_));
+  absl::StatusOr<std::unique_ptr<store::LogShards>> log =
+      store::LogShards::Open(std::move(options), started_);
+  if (!log.ok()) return base::Annotate(log.status(), "log");
   log_ = *std::move(log);
   return absl::OkStatus();
 }
@@ -190,15 +175,9 @@ absl::StatusOr<uint64_t> Gateway::RecordContext(const Serving& serving, audit::C
   entry.time = absl::FromUnixMillis(absl::ToUnixMillis(clock_.Now()));
   entry.body = context;
   DOMICILE_ASSIGN_OR_RETURN(const std::string bytes, audit::Encode(entry));
-  enforce::AppendResult appended;
-  absl::Notification done;
-  log_->Append({bytes}, enforce::Strength::kDurable, [&](enforce::AppendResult result) {
-    appended = std::move(result);
-    done.Notify();
-  });
-  done.WaitForNotification();
-  if (!appended.status.ok()) return base::Annotate(appended.status, "log");
-  return appended.first_index;
+  absl::StatusOr<uint64_t> number = log_->AppendContext(bytes);
+  if (!number.ok()) return base::Annotate(number.status(), "log");
+  return *number;
 }
 
 std::shared_ptr<const enforce::Snapshot> Gateway::MakeSnapshot(const Serving& serving,
@@ -258,6 +237,11 @@ void Gateway::Publish(std::shared_ptr<const Serving> serving, uint64_t context) 
 void Gateway::Poll() {
   std::shared_ptr<const Serving> serving = this->serving();
   uint64_t context = snapshot()->context;
+  absl::Status shard = log_->Roll(clock_.Now());
+  if (!shard.ok() && shard_.ok()) {
+    base::Log(base::LogLevel::kError, "log.shard_not_begun", {{"status", shard}});
+  }
+  shard_ = std::move(shard);
   bool changed = facts_->Refresh();
   FilesState state = StateOfServing(config_);
   if (state != serving_state_) {

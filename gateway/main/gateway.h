@@ -28,7 +28,7 @@
 #include "gateway/main/serving.h"
 #include "gateway/proxy/data_plane.h"
 #include "gateway/store/directory.h"
-#include "gateway/store/log_segments.h"
+#include "gateway/store/log_shards.h"
 
 namespace domicile::main {
 
@@ -56,9 +56,8 @@ class Gateway {
   const base::Clock& clock() const { return clock_; }
   uint16_t data_port() const;
   store::SqliteDirectory& directory() { return *directory_; }
-  store::LogSegments& log() { return *log_; }
-  std::string log_directory() const { return log_directory_; }
-  const audit::VerifierKey& log_key() const { return log_key_; }
+  store::LogShards& log() { return *log_; }
+  const store::LogShards& log() const { return *log_; }
   const Facts& facts() const { return *facts_; }
   std::shared_ptr<const enforce::Snapshot> snapshot() const;
   std::shared_ptr<const Serving> serving() const;
@@ -84,9 +83,8 @@ class Gateway {
   std::unique_ptr<Facts> facts_;
   FilesState serving_state_;
   FilesState certificate_state_;  // of the data listener's certificate and key
-  std::string log_directory_;
-  audit::VerifierKey log_key_;
-  std::unique_ptr<store::LogSegments> log_;
+  std::unique_ptr<store::LogShards> log_;
+  absl::Status shard_;  // of the last look whether a new shard is due
   std::unique_ptr<store::SqliteDirectory> directory_;
   std::unique_ptr<proxy::DataPlane> data_plane_;
   uint64_t version_ = 0;

@@ -37,6 +37,12 @@ struct ImportCounts {
   uint64_t lines = 0, added = 0, unchanged = 0;
 };
 
+enum class LogScope {
+  kCurrent,     // the half-year's shard that is written
+  kFollow,      // as kCurrent, and what comes, also in the next shard
+  kEverything,  // every shard on disk
+};
+
 // What the running gateway lends to its control service. No member may be empty.
 struct ControlPorts {
   const control::GatewayConfig* config = nullptr;
@@ -56,9 +62,10 @@ struct ControlPorts {
   std::function<absl::StatusOr<bool>(const access::DataSubject&, const std::string& region,
                                      absl::Time)>
       set_home;
-  // Every entry that a durable head covers, from the first, until `each` returns false or the log
-  // ends; with `wait`, goes on when it grows, until `stop` says so.
-  std::function<absl::Status(absl::FunctionRef<bool(uint64_t, absl::string_view)> each, bool wait,
+  // Every entry of `scope` that a durable head covers, oldest first, with its index in its shard,
+  // until `each` returns false or `stop` says so where it would wait.
+  std::function<absl::Status(LogScope scope,
+                             absl::FunctionRef<bool(uint64_t, absl::string_view)> each,
                              const std::function<bool()>& stop)>
       read_log;
   std::string version, schema_digest, build_digest;

@@ -22,7 +22,12 @@ class Namer {
   void Learn(uint64_t index, const audit::Entry& entry) {
     const auto* context = std::get_if<audit::ContextEntry>(&entry.body);
     if (context == nullptr) return;
-    if (context->policy_digest == snapshot_.policy->digest()) current_.insert(index);
+    // Indexes begin anew in each shard.
+    if (context->policy_digest == snapshot_.policy->digest()) {
+      current_.insert(index);
+    } else {
+      current_.erase(index);
+    }
   }
   bool Knows(const audit::Entry& entry) const { return current_.count(entry.context) > 0; }
   control::EntryNames For(const audit::Entry& entry) const {
@@ -74,19 +79,22 @@ grpc::Status ControlService::TailLog(grpc::ServerContext* context,
   const auto stop = [&] {
     return context->IsCancelled() || ports_.clock->Now() >= asked.caller.principal.valid_until;
   };
+  uint64_t from = request->from_index(), expected = 0;
   const absl::Status read = ports_.read_log(
+      request->follow() ? LogScope::kFollow : LogScope::kCurrent,
       [&](uint64_t index, absl::string_view bytes) {
         absl::StatusOr<audit::Entry> entry = audit::Decode(bytes);
         if (!entry.ok()) return true;
         namer.Learn(index, *entry);
-        if (index < request->from_index()) return !stop();
+        if (index < std::exchange(expected, index + 1)) from = 0;  // the next half-year's shard
+        if (index < from) return !stop();
         v1::TailLogResponse shown;
         shown.set_index(index);
         shown.set_entry(std::string(bytes));
         shown.set_json(control::EntryJson(index, *entry, namer.For(*entry)));
         return writer->Write(shown) && --left > 0 && !stop();
       },
-      request->follow(), stop);
+      stop);
   return read.ok() ? grpc::Status::OK : Error(read);
 }
 
@@ -99,6 +107,7 @@ grpc::Status ControlService::Why(grpc::ServerContext* context, const v1::WhyRequ
   ReadFacts read;
   read.protected_person = read.minor = access::Tri::kFalse;
   const absl::Status status = ports_.read_log(
+      LogScope::kEverything,
       [&](uint64_t index, absl::string_view bytes) {
         absl::StatusOr<audit::Entry> entry = audit::Decode(bytes);
         if (!entry.ok()) return true;
@@ -114,7 +123,7 @@ grpc::Status ControlService::Why(grpc::ServerContext* context, const v1::WhyRequ
         AddWhy(index, *entry, std::string(bytes), namer, *asked.snapshot, *response);
         return true;
       },
-      /*wait=*/false, [context] { return context->IsCancelled(); });
+      [context] { return context->IsCancelled(); });
   if (!status.ok()) return Error(status);
   // Judged whether or not it was found: an unknown id tells nothing to who may not know.
   if (read.origins.empty()) read.origins = access::RegionSet::Of(asked.snapshot->region);

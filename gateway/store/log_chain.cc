@@ -68,7 +68,12 @@ void LogChain::Watch(uint64_t size) {
 absl::Status LogChain::VerifyHead(const std::vector<audit::VerifierKey>& keys) const {
   if (head_.empty()) return absl::OkStatus();
   absl::StatusOr<audit::Checkpoint> head = audit::OpenCheckpoint(head_, keys);
-  return head.ok() ? absl::OkStatus() : Broken(head_size_, head.status().message());
+  if (head.ok()) return absl::OkStatus();
+  if (absl::IsPermissionDenied(head.status()))
+    return Broken(
+        head_size_,
+        "the head was signed by a key that the log ring does not hold; put that key back");
+  return Broken(head_size_, head.status().message());
 }
 
 }  // namespace domicile::store

@@ -62,6 +62,10 @@ absl::StatusOr<std::optional<audit::Checkpoint>> ReadPublished(
   }
   DOMICILE_ASSIGN_OR_RETURN(std::string bytes, ReadWhole(*file));
   absl::StatusOr<audit::Checkpoint> published = audit::OpenCheckpoint(bytes, keys);
+  if (absl::IsPermissionDenied(published.status()))
+    return absl::DataLossError(
+        "log: file checkpoint was signed by a key that the log ring does not hold; put that key "
+        "back");
   if (!published.ok())
     return absl::DataLossError(
         absl::StrCat("log: file checkpoint: ", published.status().message()));

@@ -65,17 +65,20 @@ class LogSegments::Impl {
         writer_(files, options_.directory, options_.origin, options_.segment_bytes,
                 std::move(recovered)),
         size_(writer_.chain().size()),
-        head_(writer_.chain().head()) {
+        head_(writer_.chain().head()),
+        head_size_(writer_.chain().head_size()) {
     committer_ = std::thread([this] { Run(); });
   }
 
-  ~Impl() {
+  ~Impl() { Close(); }
+
+  void Close() {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       stopping_ = true;
       work_.notify_one();
     }
-    committer_.join();
+    if (committer_.joinable()) committer_.join();
   }
 
   void Append(std::vector<std::string> entries, enforce::Strength strength, Done done) {
@@ -92,6 +95,10 @@ class LogSegments::Impl {
   std::string head() const {
     std::lock_guard<std::mutex> lock(mutex_);
     return head_;
+  }
+  uint64_t head_size() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return head_size_;
   }
   absl::Status health() const {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -211,6 +218,7 @@ class LogSegments::Impl {
     std::lock_guard<std::mutex> lock(mutex_);
     size_ = writer_.chain().size();
     head_ = writer_.chain().head();
+    head_size_ = writer_.chain().head_size();
     health_ = status;
   }
 
@@ -245,6 +253,7 @@ class LogSegments::Impl {
   bool stopping_ = false;
   uint64_t size_;
   std::string head_;
+  uint64_t head_size_;
   absl::Status health_;
 
   std::thread committer_;
@@ -278,7 +287,9 @@ void LogSegments::Append(std::vector<std::string> entries, enforce::Strength str
 }
 
 uint64_t LogSegments::size() const { return impl_->size(); }
+void LogSegments::Close() { impl_->Close(); }
 std::string LogSegments::head() const { return impl_->head(); }
+uint64_t LogSegments::head_size() const { return impl_->head_size(); }
 absl::Status LogSegments::health() const { return impl_->health(); }
 
 }  // namespace domicile::store

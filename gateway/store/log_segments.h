@@ -78,10 +78,15 @@ class LogSegments final : public enforce::AuditLog {
   void Append(std::vector<std::string> entries, enforce::Strength strength,
               absl::AnyInvocable<void(enforce::AppendResult)> done) override;
 
+  // Commits what is queued, signs a last head and ends the committer, as the destructor does; what
+  // follows can still be asked. Appends get Unavailable from then on.
+  void Close();
+
   // Durable entries.
   uint64_t size() const;
   // Newest durable head as a signed note; empty when none was signed yet.
   std::string head() const;
+  uint64_t head_size() const;  // entries it covers
   // OK, or why appends fail now.
   absl::Status health() const;
 

@@ -9,6 +9,8 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "gateway/audit/checkpoint.h"
+#include "gateway/crypto/key_ring.h"
 #include "gateway/main/demo/people.h"
 #include "gateway/main/demo/world.h"
 #include "nlohmann/json.hpp"
@@ -397,6 +399,57 @@ TEST_F(Remote, CertificatesKeysAndStaffMayLieBehindLinksThatAreSwitched) {
   fs::rename(us + "..v3/next", us + "..v3/gateway.key");
   EXPECT_TRUE(Becomes([&] { return count("certificate.swapped") == swapped + 2; }));
   EXPECT_TRUE(Becomes([&] { return engineer() == 0; }));
+}
+
+TEST_F(Remote, P7AfterARotationOfTheLogKeyOldHeadsHoldAndWithoutTheOldKeyNothingStarts) {
+  namespace fs = std::filesystem;
+  const std::string ring = world_->path("us/keys/log");
+  const auto entries = [] {
+    const Said log = As("s-auditor", {"log", "tail"});
+    EXPECT_EQ(log.code, 0) << log.err;
+    return std::vector<std::string>(absl::StrSplit(log.out, '\n', absl::SkipEmpty())).size();
+  };
+  const auto public_keys = [&](const std::string& file) {
+    const std::string text = Slurp(file);
+    return crypto::KeyRing::Parse(text, file, crypto::KeyUse::kLog, "us").value();
+  };
+  const auto old_ring = public_keys(ring);
+  const size_t before = entries();
+  EXPECT_EQ(world_->gateway("us")->Stop(absl::Seconds(30)), 0);
+
+  // B alone: nobody can tell any more that the log is ours.
+  fs::rename(ring, ring + ".old");
+  const auto rotate = [&](const std::string& option) {
+    std::vector<std::string> words = {"key",      "new", "--use",  "log",
+                                      "--region", "us",  "--file", ring};
+    if (!option.empty()) words.push_back(option);
+    const Said said = RunDomicile(words);
+    EXPECT_EQ(said.code, 0) << said.err;
+  };
+  rotate("");
+  const Said alone = RunDomicile({"gateway", "--config", world_->path("us/gateway.yaml")});
+  EXPECT_EQ(alone.code, 1);
+  EXPECT_TRUE(
+      absl::StrContains(alone.err, "key that the log ring does not hold; put that key back"))
+      << alone.err;
+
+  // A and B: all of it holds, and B signs.
+  fs::rename(ring + ".old", ring);
+  rotate("--add");
+  const auto new_ring = public_keys(ring);
+  ASSERT_EQ(new_ring->keys().size(), old_ring->keys().size() + 1);
+  ASSERT_OK(world_->StartGateway("us"));
+  EXPECT_GT(entries(), before);
+  const std::string shard = fs::directory_iterator(world_->path("us/data/log"))->path().string();
+  const std::string head = Slurp(shard + "/checkpoint");
+  const std::string origin = head.substr(0, head.find('\n'));
+  const auto signed_by = [&](const crypto::RingKey& key) {
+    return audit::OpenCheckpoint(head,
+                                 {*audit::MakeVerifierKey(origin, key.signing().public_key())})
+        .ok();
+  };
+  EXPECT_TRUE(signed_by(new_ring->keys().back()));
+  EXPECT_FALSE(signed_by(new_ring->keys().front()));
 }
 
 TEST_F(Remote, IdentityExplainShowsEachJurisdictionWithItsSource) {
