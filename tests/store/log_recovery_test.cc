@@ -159,7 +159,7 @@ TEST(P7LogRecovery, AForgedHeadOrAnotherKeyIsDataLoss) {
   LogOptions options = LogOptionsFor(&disk);
   auto other = *crypto::SigningKey::FromEd25519Seed(std::string(32, '\x9'));
   options.signer.key = *audit::MakeVerifierKey(kLogOrigin, other.public_key());
-  EXPECT_STATUS(StatusCode::kDataLoss, "no known key", LogSegments::Open(options));
+  EXPECT_STATUS(StatusCode::kDataLoss, "log ring does not hold", LogSegments::Open(options));
   options.older_keys = {LogSigner().key};  // a key that was rotated
   EXPECT_OK(LogSegments::Open(options));
 }

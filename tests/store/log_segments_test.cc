@@ -309,7 +309,7 @@ TEST(LogReader, AHeadByAnUnknownKeyIsDataLoss) {
                                  .keys = {*audit::MakeVerifierKey(kLogOrigin, other.public_key())},
                                  .files = &disk});
   ASSERT_OK(reader);
-  EXPECT_STATUS(StatusCode::kDataLoss, "no known key",
+  EXPECT_STATUS(StatusCode::kDataLoss, "log ring does not hold",
                 (*reader)->Poll([](uint64_t, absl::string_view) { return true; }));
 }
 
