@@ -27,12 +27,12 @@ access::RegionSet RegionsOf(const enforce::Snapshot& snapshot, const enforce::Su
 }
 
 std::string CheckTag(const enforce::Snapshot& snapshot, const v1::ShowTagRequest& request,
-                     const std::vector<access::DataSubject>& subjects) {
+                     const std::vector<access::DataSubject>& subjects, absl::Time now) {
   if (subjects.empty() || snapshot.tags == nullptr) return "not_checked";
   std::vector<const access::DataSubject*> pointers;
   for (const access::DataSubject& subject : subjects) pointers.push_back(&subject);
   const origin::TagResult result = snapshot.tags->Check(
-      request.tag(), {pointers, request.message_name(), request.record_id()}, absl::Now());
+      request.tag(), {pointers, request.message_name(), request.record_id()}, now);
   return std::string(Name(result.check));
 }
 
@@ -175,7 +175,7 @@ grpc::Status ControlService::ShowTag(grpc::ServerContext* context,
   std::string decision_id;
   const grpc::Status decided = Decide(asked, subjects, keys, read, decision_id);
   if (!decided.ok()) return decided;
-  response->set_check(CheckTag(*asked.snapshot, *request, subjects));
+  response->set_check(CheckTag(*asked.snapshot, *request, subjects, ports_.clock->Now()));
   response->set_issuer(tag->issuer);
   for (const std::string& region : tag->regions) response->add_regions(region);
   response->set_created_at(Rfc3339(tag->created_at));

@@ -1,4 +1,6 @@
 // Commands on a running gateway: real processes, mutual TLS, decisions in its log.
+#include "tests/cli/remote.h"
+
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -11,107 +13,11 @@
 #include "absl/time/clock.h"
 #include "gateway/audit/checkpoint.h"
 #include "gateway/crypto/key_ring.h"
-#include "gateway/main/demo/people.h"
-#include "gateway/main/demo/world.h"
 #include "nlohmann/json.hpp"
-#include "tests/cli/run.h"
 #include "tests/support/status_matchers.h"
 
 namespace domicile::cli {
 namespace {
-
-const std::string kSource = DOMICILE_SOURCE_DIR;
-
-demo::StaffMember Member(const std::string& id, const std::string& role,
-                         const std::string& country) {
-  demo::StaffMember member;
-  member.id = id;
-  member.issuer_region = "us";
-  member.employer = "acme-us";
-  member.residence = country;
-  member.roles = {role};
-  member.us_person = country == "US";
-  return member;
-}
-
-class Remote : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    folder_ = new support::TempDir();
-    demo::WorldOptions options;
-    options.directory = folder_->path();
-    options.gateway_command = {DOMICILE_PROGRAM, "gateway"};
-    options.service_program = DOMICILE_SERVICE;
-    options.legal_directory = kSource + "/regions";
-    std::filesystem::copy(kSource + "/tests/sample/policy", folder_->Path("company"),
-                          std::filesystem::copy_options::recursive);
-    options.company_directory = folder_->Path("company");
-    options.descriptor_set = DOMICILE_DESCRIPTORS;
-    options.bindings = kSource + "/tests/sample/acme.bindings.yaml";
-    options.regions = {"us", "eu"};
-    options.people = 10;
-    options.staff = {Member("s-engineer", "engineer", "US"), Member("s-auditor", "auditor", "US"),
-                     Member("s-away", "engineer", "CN"), Member("s-support", "support", "US")};
-    options.tickets = {{"T-audit", "audit", {"s-auditor"}, {demo::kUsCustomer}}};
-    auto world = demo::World::Create(std::move(options));
-    ASSERT_OK(world.status());
-    world_ = world->release();
-    ASSERT_OK(world_->Start());
-  }
-  static void TearDownTestSuite() {
-    delete world_;
-    delete folder_;
-    world_ = nullptr;
-    folder_ = nullptr;
-  }
-  void SetUp() override { ASSERT_NE(world_, nullptr); }
-
-  // The command as this member of staff, from a registered workload.
-  static Said As(const std::string& who, std::vector<std::string> words,
-                 const std::string& spiffe = "spiffe://us.acme.example/svc/console") {
-    support::TempDir own;
-    const auto credentials = world_->CredentialsFor("us", spiffe).value();
-    std::string token;
-    for (const demo::StaffMember& member : world_->options().staff) {
-      if (member.id == who) token = world_->StaffToken(member).value();
-    }
-    auto secret = [&](const std::string& name, const std::string& text) {
-      const std::string path = own.Write(name, text);
-      std::filesystem::permissions(
-          path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-      return path;
-    };
-    for (const std::string& word :
-         {std::string("--gateway"), world_->control_address("us"), std::string("--certificate"),
-          secret("client.pem", credentials.certificate_chain), std::string("--key"),
-          secret("client.key", credentials.private_key), std::string("--roots"),
-          secret("roots.pem", credentials.roots), std::string("--token-file"),
-          secret("token", token)}) {
-      words.push_back(word);
-    }
-    return RunDomicile(words);
-  }
-  static std::string Customer() { return std::string("acme.user:") + demo::kUsCustomer; }
-  static std::string DecisionOf(const Said& said) {
-    const size_t at = said.err.find("decision ");
-    return at == std::string::npos ? "" : said.err.substr(at + 9, 32);
-  }
-
-  // Asks again until it comes out so; gateways look at their files twice a second.
-  static bool Becomes(const std::function<bool()>& so) {
-    const absl::Time deadline = absl::Now() + absl::Seconds(30);
-    while (absl::Now() < deadline) {
-      if (so()) return true;
-    }
-    return false;
-  }
-  static std::string GatewayLog() { return Slurp(world_->path("us/gateway.log")); }
-
-  static support::TempDir* folder_;
-  static demo::World* world_;
-};
-support::TempDir* Remote::folder_ = nullptr;
-demo::World* Remote::world_ = nullptr;
 
 TEST_F(Remote, AGatewaySaysWhatItServes) {
   const Said said = As("s-engineer", {"version", "--output", "json"});
