@@ -204,7 +204,7 @@ absl::StatusOr<ForwardStatement> OpenForward(absl::string_view header,
 absl::Status ReplayWindow::Accept(const ForwardNonce& nonce, absl::Time time, absl::Time now) {
   if (now - time > kForwardWindow) return Refused("is too old");
   if (time - now > kTokenSkew) return Refused("is from the future; compare the gateways' clocks");
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   // A nonce may come again at most kForwardWindow + kTokenSkew after it was first accepted, so
   // what was accepted two turns ago cannot be within the window any more.
   const absl::Duration turn = kForwardWindow + kTokenSkew;

@@ -21,16 +21,15 @@
 
 #include <array>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "gateway/identity/token.h"
@@ -92,11 +91,11 @@ class ReplayWindow {
   absl::Status Accept(const ForwardNonce& nonce, absl::Time time, absl::Time now);
 
  private:
-  absl::Mutex mutex_;
+  std::mutex mutex_;  // guards the three below
   const size_t capacity_;
-  absl::Time turned_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  absl::flat_hash_set<ForwardNonce> current_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_set<ForwardNonce> previous_ ABSL_GUARDED_BY(mutex_);
+  absl::Time turned_at_ = absl::InfinitePast();
+  absl::flat_hash_set<ForwardNonce> current_;
+  absl::flat_hash_set<ForwardNonce> previous_;
 };
 
 }  // namespace domicile::identity

@@ -87,7 +87,7 @@ void Facts::RefreshHomeIndex(bool first, base::Issues* issues) {
     return;
   }
   index_stamp_ = *stamp;
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   index_ = *std::move(opened);
 }
 
@@ -118,7 +118,7 @@ bool Facts::Refresh() {
 }
 
 std::shared_ptr<const store::HomeIndex> Facts::home_index() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   return index_;
 }
 

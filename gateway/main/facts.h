@@ -11,10 +11,10 @@
 #define DOMICILE_GATEWAY_MAIN_FACTS_H_
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/issue.h"
 #include "gateway/control/gateway_config.h"
@@ -58,8 +58,8 @@ class Facts {
   std::vector<std::unique_ptr<store::WatchedFile<identity::Jwks>>> keys_;  // by issuer
   std::vector<const void*> used_;  // Current() at the last Refresh
   store::FileStamp index_stamp_;
-  mutable absl::Mutex mutex_;  // guards index_; held for a copy
-  std::shared_ptr<const store::HomeIndex> index_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;  // guards index_; held for a copy
+  std::shared_ptr<const store::HomeIndex> index_;
 };
 
 }  // namespace domicile::main

@@ -112,7 +112,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Create(control::GatewayConfig 
   DOMICILE_ASSIGN_OR_RETURN(const uint64_t context,
                             gateway->RecordContext(*serving, audit::ContextCause::kStart));
   {
-    absl::MutexLock lock(&gateway->mutex_);
+    std::lock_guard<std::mutex> lock(gateway->mutex_);
     gateway->serving_ = serving;
     gateway->snapshot_ = gateway->MakeSnapshot(*serving, context);
   }
@@ -227,7 +227,7 @@ void Gateway::Start() { data_plane_->Start(); }
 void Gateway::Publish(std::shared_ptr<const Serving> serving, uint64_t context) {
   std::shared_ptr<const enforce::Snapshot> next = MakeSnapshot(*serving, context);
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard<std::mutex> lock(mutex_);
     serving_ = serving;
     snapshot_ = next;
   }
@@ -290,12 +290,12 @@ void Gateway::Drain() { data_plane_->Drain(); }
 uint16_t Gateway::data_port() const { return data_plane_->ports().front(); }
 
 std::shared_ptr<const enforce::Snapshot> Gateway::snapshot() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   return snapshot_;
 }
 
 std::shared_ptr<const Serving> Gateway::serving() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   return serving_;
 }
 

@@ -13,12 +13,11 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "gateway/audit/entry.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/issue.h"
@@ -89,9 +88,9 @@ class Gateway {
   std::unique_ptr<proxy::DataPlane> data_plane_;
   uint64_t version_ = 0;
 
-  mutable absl::Mutex mutex_;  // guards the two below; held for a copy
-  std::shared_ptr<const Serving> serving_ ABSL_GUARDED_BY(mutex_);
-  std::shared_ptr<const enforce::Snapshot> snapshot_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;  // guards the two below; held for a copy
+  std::shared_ptr<const Serving> serving_;
+  std::shared_ptr<const enforce::Snapshot> snapshot_;
 };
 
 // Everything that Create would load, without binding, writing or starting anything:

@@ -12,7 +12,6 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "gateway/base/log.h"
 #include "gateway/crypto/tls.h"
 #include "gateway/proxy/exchange.h"

@@ -66,10 +66,8 @@ class Http2SessionState {
   bool ready_ = false;  // peer's SETTINGS are in
   bool goaway_received_ = false;
   bool draining_ = false;
-  bool goaway_sent_ = false;  // second phase
-  bool closing_ = false;      // Close was called: nothing but the last bytes leaves
-  bool receiving_ = false;    // inside nghttp2_session_mem_recv
-  bool failed_while_receiving_ = false;
+  bool goaway_sent_ = false;    // second phase
+  bool closing_ = false;        // Close was called: nothing but the last bytes leaves
   bool abused_ = false;         // closed for what the peer did
   absl::string_view abuse_;     // why a callback failed
   std::string last_bytes_;      // hand-written GOAWAY
