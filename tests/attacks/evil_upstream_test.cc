@@ -44,6 +44,53 @@ struct Threads {
   }
 };
 
+// An upstream that says of each stream, once its request is in, that it never looked at it.
+struct Deaf {
+  Deaf() {
+    hooks.raw = [this](int fd) {
+      threads.list.emplace_back([fd] {
+        timeval limit{10, 0};
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+        Raw raw(fd);
+        char preface[24];
+        if (recv(fd, preface, sizeof preface, MSG_WAITALL) != sizeof preface) return;
+        // Room for a whole request: SETTINGS_INITIAL_WINDOW_SIZE, and the connection's.
+        raw.Send(Frame(kSettings, 0, 0, std::string("\0\4", 2) + Put32(1 << 20)) +
+                 Frame(kWindowUpdate, 0, 0, Put32(1 << 20)));
+        auto whole = [](const RawFrame& f) { return f.type == kData && (f.flags & kEndStream); };
+        RawFrame frame;
+        while (raw.ReadUntil(whole, &frame)) raw.Send(Frame(kRstStream, 0, frame.stream, Put32(7)));
+      });
+    };
+  }
+  Threads threads;
+  TestUpstream::Hooks hooks;
+};
+
+TEST(EvilUpstream, IsAskedThreeTimesWhenItNeverLooks) {
+  Deaf deaf;
+  TestUpstream upstream(deaf.hooks);
+  {
+    World world(upstream.port());
+    TestClient client(world.port());
+    EXPECT_EQ(client.Call("/test.Echo/Unary", Blob("a")).last_status(), 14);
+    EXPECT_EQ(world.plane->counters().calls_sent_again, 2u);
+  }
+  upstream.Stop();
+}
+
+TEST(EvilUpstream, IsAskedOnceForMoreThanIsKept) {
+  Deaf deaf;
+  TestUpstream upstream(deaf.hooks);
+  {
+    World world(upstream.port());
+    TestClient client(world.port());
+    EXPECT_EQ(client.Call("/test.Echo/Unary", Blob(std::string(100'000, 'a'))).last_status(), 14);
+    EXPECT_EQ(world.plane->counters().calls_sent_again, 0u);
+  }
+  upstream.Stop();
+}
+
 class EvilFrames : public testing::TestWithParam<Evil> {};
 
 TEST_P(EvilFrames, AreUnavailableAndTheGatewayGoesOn) {
