@@ -1,19 +1,16 @@
 #include "gateway/control/gateway_config.h"
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "gateway/base/file.h"
 #include "gateway/base/limits.h"
 #include "gateway/base/yaml.h"
 #include "gateway/control/config_reader.h"
+#include "gateway/control/config_sections.h"
 
 namespace domicile::control {
 namespace {
@@ -22,7 +19,6 @@ using base::YamlMap;
 using base::YamlNode;
 
 constexpr size_t kListMax = 64;
-constexpr size_t kWorkloadsMax = 1'024;
 
 void ReadGateway(ConfigReader& read, YamlMap root, GatewayConfig& out) {
   out.id = root.Text("id");
@@ -41,60 +37,6 @@ void ReadGateway(ConfigReader& read, YamlMap root, GatewayConfig& out) {
     if (!out.dev) root.Problem("dev_workload", "`dev_workload` needs `dev: true`");
     if (!IsSpiffe(out.dev_workload, /*pattern=*/false)) {
       root.Problem("dev_workload", "`dev_workload` must be a SPIFFE ID");
-    }
-  }
-}
-
-std::optional<TlsFiles> ReadTls(ConfigReader& read, YamlMap& parent, bool upstream) {
-  if (!parent.Has("tls")) return std::nullopt;
-  YamlMap map = parent.Map("tls");
-  TlsFiles tls;
-  if (upstream) {
-    tls.roots = read.Path(map, "roots");
-    tls.server_name = map.OptionalText("server_name", "");
-    tls.certificate = read.OptionalPath(map, "certificate");
-    tls.key = read.OptionalPath(map, "key");
-    if (tls.certificate.empty() != tls.key.empty()) {
-      map.Problem("certificate", "`certificate` and `key` go together");
-    }
-  } else {
-    tls.certificate = read.Path(map, "certificate");
-    tls.key = read.Path(map, "key");
-  }
-  return tls;
-}
-
-Listener ReadListener(ConfigReader& read, YamlMap map, const GatewayConfig& config,
-                      bool plaintext_in_dev) {
-  Listener listener;
-  const std::string address = map.Text("address");
-  if (!address.empty() && !ParseHostPort(address, listener.host, listener.port)) {
-    map.Problem("address", "`address` must be HOST:PORT, such as 0.0.0.0:8443 or [::1]:8443");
-  }
-  listener.tls = ReadTls(read, map, /*upstream=*/false);
-  const bool loopback = IsLoopback(listener.host);
-  if (!listener.tls && !(plaintext_in_dev && config.dev && loopback)) {
-    map.Problem("tls", plaintext_in_dev
-                           ? "`tls` is missing; plaintext needs `gateway.dev: true` and loopback"
-                           : "`tls` is missing; this listener has no plaintext form");
-  }
-  if (config.dev && !listener.host.empty() && !loopback) {
-    map.Problem("address", "with `gateway.dev: true` every listener must be on loopback");
-  }
-  return listener;
-}
-
-void ReadListen(ConfigReader& read, YamlMap root, GatewayConfig& out) {
-  out.data = ReadListener(read, root.Map("data"), out, /*plaintext_in_dev=*/true);
-  if (!out.data.tls && out.dev && out.dev_workload.empty()) {
-    root.Problem("data", "a plaintext listener needs `gateway.dev_workload`");
-  }
-  if (root.Has("control")) {
-    out.control = ReadListener(read, root.Map("control"), out, /*plaintext_in_dev=*/false);
-  }
-  for (const char* later : {"console", "metrics"}) {
-    if (root.Has(later)) {
-      root.Problem(later, absl::StrCat("`", later, "` is not served by this version; take it out"));
     }
   }
 }
@@ -122,191 +64,6 @@ void ReadSchemas(ConfigReader& read, YamlMap& root, GatewayConfig& out) {
       out.schemas.descriptor_sets.push_back(read.Path(map, "descriptor_set"));
     }
     if (map.Has("bindings")) out.schemas.bindings.push_back(read.Path(map, "bindings"));
-  }
-}
-
-void ReadTrustDomains(ConfigReader& read, YamlMap& root, GatewayConfig& out) {
-  std::set<std::string> seen;
-  for (YamlNode node : read.List(root, "trust_domains", kListMax)) {
-    YamlMap map(node, root.issues(), "a trust domain");
-    TrustDomainConfig domain{map.Text("name"), read.Path(map, "roots")};
-    if (!domain.name.empty() && !IsSpiffe(absl::StrCat("spiffe://", domain.name, "/*"), true)) {
-      map.Problem("name", "a trust domain is lower-case letters, digits, `.`, `-` and `_`");
-    }
-    if (!seen.insert(domain.name).second) map.Problem("name", "this trust domain stands twice");
-    out.trust_domains.push_back(std::move(domain));
-  }
-}
-
-bool DomainIsConfigured(const GatewayConfig& config, absl::string_view spiffe) {
-  absl::string_view domain = absl::StripPrefix(spiffe, "spiffe://");
-  domain = domain.substr(0, domain.find('/'));
-  return std::any_of(config.trust_domains.begin(), config.trust_domains.end(),
-                     [&](const TrustDomainConfig& known) { return known.name == domain; });
-}
-
-void ReadWorkloads(ConfigReader& read, YamlMap& root, GatewayConfig& out) {
-  std::set<std::string> seen;
-  for (YamlNode node : read.List(root, "workloads", kWorkloadsMax)) {
-    YamlMap map(node, root.issues(), "a workload");
-    WorkloadConfig workload;
-    workload.spiffe = map.Text("spiffe");
-    if (!workload.spiffe.empty() && !IsSpiffe(workload.spiffe, /*pattern=*/true)) {
-      map.Problem("spiffe", "must be a SPIFFE ID; only a last segment may be `*`");
-    } else if (!seen.insert(workload.spiffe).second) {
-      map.Problem("spiffe", "this workload stands twice");
-    }
-    workload.country = read.Country(map, "country");
-    workload.service =
-        map.Choice<bool>("principal", {{"human", false}, {"service", true}}).value_or(false);
-    out.workloads.push_back(std::move(workload));
-  }
-}
-
-void ReadClaims(YamlMap map, IssuerConfig& out) {
-  out.residence = map.OptionalText("residence", "");
-  out.location = map.OptionalText("location", "");
-  out.location_time = map.OptionalText("location_time", "");
-  out.employer = map.OptionalText("employer", "");
-  out.roles = map.OptionalText("roles", "");
-  out.us_person = map.OptionalText("us_person", "");
-  if (!out.location_time.empty() && out.location.empty()) {
-    map.Problem("location_time", "`location_time` needs `location`");
-  }
-}
-
-IssuerConfig ReadIssuer(ConfigReader& read, YamlMap map) {
-  IssuerConfig issuer;
-  issuer.issuer = map.Text("issuer");
-  issuer.country = read.Country(map, "country");
-  issuer.kind =
-      map.Choice<access::PrincipalKind>("kind", {{"staff", access::PrincipalKind::kStaff},
-                                                 {"user", access::PrincipalKind::kUser},
-                                                 {"partner", access::PrincipalKind::kPartner}})
-          .value_or(access::PrincipalKind::kUnknown);
-  issuer.audience = map.OptionalText("audience", "domicile");
-  const std::string jwks = map.Text("jwks");
-  if (absl::StrContains(jwks, "://")) {
-    map.Problem("jwks",
-                "key sets are read from files in this version; fetch it beside the gateway");
-  } else {
-    issuer.jwks = read.Path(map, "jwks");
-  }
-  issuer.max_age = map.OptionalDuration("max_age", absl::InfiniteDuration());
-  issuer.keys_max_age = map.OptionalDuration("keys_max_age", issuer.keys_max_age);
-  issuer.name_space = map.OptionalText("namespace", "");
-  issuer.subject = map.OptionalText("subject", "sub");
-  if (map.Has("asserts")) {
-    YamlMap asserts = map.Map("asserts");
-    issuer.asserted_countries = read.Countries(asserts, "countries");
-    issuer.asserted_roles = asserts.OptionalTexts("roles");
-  }
-  if (map.Has("claims")) ReadClaims(map.Map("claims"), issuer);
-  if (!issuer.name_space.empty() && issuer.kind != access::PrincipalKind::kUser) {
-    map.Problem("namespace", "only a user's `subject` is a data subject's id");
-  }
-  if (issuer.kind == access::PrincipalKind::kUser &&
-      !(issuer.roles.empty() && issuer.employer.empty())) {
-    map.Problem("claims", "a user has neither `roles` nor `employer`");
-  }
-  return issuer;
-}
-
-FactFile ReadFactFile(ConfigReader& read, YamlMap& root, const char* key, absl::Duration max_age) {
-  FactFile file;
-  if (!root.Has(key)) return file;
-  YamlMap map = root.Map(key);
-  file.file = read.Path(map, "file");
-  file.max_age = map.OptionalDuration("max_age", max_age);
-  return file;
-}
-
-void ReadIdentity(ConfigReader& read, YamlMap root, GatewayConfig& out) {
-  ReadTrustDomains(read, root, out);
-  ReadWorkloads(read, root, out);
-  std::set<std::string> seen;
-  for (YamlNode node : read.List(root, "issuers", kListMax)) {
-    IssuerConfig issuer = ReadIssuer(read, YamlMap(node, root.issues(), "an issuer"));
-    if (!seen.insert(issuer.issuer).second) {
-      node.Problem(root.issues(), "an issuer with this `issuer` stands above already");
-    }
-    out.issuers.push_back(std::move(issuer));
-  }
-  out.staff = ReadFactFile(read, root, "staff", absl::Hours(24));
-  out.tickets = ReadFactFile(read, root, "tickets", absl::Minutes(5));
-  out.protected_people = ReadFactFile(read, root, "protected", absl::Minutes(5));
-}
-
-std::vector<Endpoint> ReadEndpoints(ConfigReader& read, YamlMap& map) {
-  std::vector<Endpoint> endpoints;
-  for (YamlNode node : read.List(map, "endpoints", kListMax)) {
-    std::optional<std::string> text = node.Text(map.issues(), "an endpoint");
-    if (!text) continue;
-    Endpoint endpoint;
-    absl::string_view rest = *text;
-    endpoint.resolve = absl::ConsumePrefix(&rest, "dns:");
-    if (ParseHostPort(rest, endpoint.host, endpoint.port) && endpoint.port != 0) {
-      endpoints.push_back(std::move(endpoint));
-    } else {
-      node.Problem(map.issues(), "an endpoint is HOST:PORT or dns:HOST:PORT");
-    }
-  }
-  if (endpoints.empty() && map.valid()) map.Problem("endpoints", "needs at least one endpoint");
-  return endpoints;
-}
-
-void ReadUpstreams(ConfigReader& read, YamlMap& root, GatewayConfig& out) {
-  std::set<std::string> seen;
-  for (YamlNode node : read.List(root, "upstreams", kListMax)) {
-    YamlMap map(node, root.issues(), "an upstream");
-    UpstreamConfig upstream;
-    upstream.line = node.line();
-    upstream.services = map.Texts("services");
-    for (const std::string& service : upstream.services) {
-      if (!seen.insert(service).second) {
-        map.Problem("services", absl::StrCat("service ", service, " has an upstream already"));
-      }
-    }
-    upstream.endpoints = ReadEndpoints(read, map);
-    upstream.holds = map.Texts("holds");
-    upstream.untagged = map.OptionalChoice<access::Untagged>(
-                               "untagged", {{"deny", access::Untagged::kDeny},
-                                            {"directory", access::Untagged::kDirectory}})
-                            .value_or(access::Untagged::kDeny);
-    upstream.tls = ReadTls(read, map, /*upstream=*/true);
-    if (!upstream.tls) {
-      for (const Endpoint& endpoint : upstream.endpoints) {
-        if (IsLoopback(endpoint.host)) continue;
-        map.Problem("tls", absl::StrCat("`tls` is missing; plaintext to ", endpoint.ToString(),
-                                        " would leave this machine"));
-      }
-      map.Warning("tls", "plaintext to an upstream on loopback");
-    }
-    out.upstreams.push_back(std::move(upstream));
-  }
-}
-
-void ReadPeers(ConfigReader& read, YamlMap& root, GatewayConfig& out) {
-  std::set<std::string> regions, ids;
-  for (YamlNode node : read.List(root, "peers", kListMax)) {
-    YamlMap map(node, root.issues(), "a peer");
-    PeerConfig peer;
-    peer.line = node.line();
-    peer.region = map.Text("region");
-    peer.country = read.Country(map, "country");
-    peer.endpoints = ReadEndpoints(read, map);
-    peer.spiffe = map.Text("spiffe");
-    peer.forward_keys = read.Path(map, "forward_keys");
-    if (!IsSpiffe(peer.spiffe, /*pattern=*/false)) {
-      map.Problem("spiffe", "must be the peer gateway's exact SPIFFE ID");
-    } else if (!DomainIsConfigured(out, peer.spiffe)) {
-      map.Problem("spiffe", "its trust domain is not in `identity.trust_domains`");
-    }
-    if (peer.region == out.region) map.Problem("region", "a peer is a gateway of another region");
-    if (!regions.insert(peer.region).second)
-      map.Problem("region", "this region has a peer already");
-    if (!ids.insert(peer.spiffe).second) map.Problem("spiffe", "another peer has this SPIFFE ID");
-    out.peers.push_back(std::move(peer));
   }
 }
 
