@@ -113,8 +113,13 @@ grpc::Status ControlService::Why(grpc::ServerContext* context, const v1::WhyRequ
         if (!entry.ok()) return true;
         namer.Learn(index, *entry);
         const auto* decision = std::get_if<audit::DecisionEntry>(&entry->body);
-        if (decision == nullptr || Hex(decision->decision_id) != request->decision_id() ||
-            response->entries_size() >= static_cast<int>(kWhyEntriesMax)) {
+        // A caller holds the id of the gateway that they called; the home's entry names it.
+        const audit::DecisionId none{};
+        const bool named =
+            decision != nullptr && (Hex(decision->decision_id) == request->decision_id() ||
+                                    (decision->peer_decision_id != none &&
+                                     Hex(decision->peer_decision_id) == request->decision_id()));
+        if (!named || response->entries_size() >= static_cast<int>(kWhyEntriesMax)) {
           return true;
         }
         read.origins = read.origins | decision->origins;

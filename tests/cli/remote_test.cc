@@ -1,6 +1,8 @@
 // Commands on a running gateway: real processes, mutual TLS, decisions in its log.
 #include "tests/cli/remote.h"
 
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -186,6 +188,55 @@ TEST_F(Remote, WhySaysTheRecordedReasonToWhoMayKnow) {
   const Said unknown =
       As("s-auditor", {"why", std::string(32, '0'), "--purpose", "audit", "--ticket", "T-audit"});
   EXPECT_EQ(unknown.code, 1);
+}
+
+// The caller was denied in eu and knows eu's decision; what was decided stands at home.
+class RemoteElsewhere : public Remote {
+ protected:
+  // A read of a customer through the gateway of eu, by a member of staff; the decision id that the
+  // caller is shown.
+  static std::string AskInEu(const std::string& who) {
+    const auto credentials = world_->CredentialsFor("eu", "spiffe://eu.acme.example/svc/x").value();
+    grpc::GenericStub stub(
+        grpc::CreateChannel(world_->gateway_address("eu"),
+                            grpc::SslCredentials({credentials.roots, credentials.private_key,
+                                                  credentials.certificate_chain})));
+    grpc::ClientContext context;
+    for (const demo::StaffMember& member : world_->options().staff) {
+      if (member.id == who)
+        context.AddMetadata("authorization", "Bearer " + world_->StaffToken(member).value());
+    }
+    context.AddMetadata("domicile-purpose", "incident");
+    const std::string id = demo::kUsCustomer;
+    grpc::Slice message(std::string("\x0a") + static_cast<char>(id.size()) + id);
+    grpc::ByteBuffer request(&message, 1), response;
+    grpc::CompletionQueue queue;
+    auto call = stub.PrepareUnaryCall(&context, "/acme.profiles.v1.Profiles/Get", request, &queue);
+    grpc::Status status;
+    call->StartCall();
+    call->Finish(&response, &status, nullptr);
+    void* tag = nullptr;
+    bool ok = false;
+    queue.Next(&tag, &ok);
+    for (const auto* metadata :
+         {&context.GetServerInitialMetadata(), &context.GetServerTrailingMetadata()}) {
+      auto found = metadata->find("domicile-decision-id");
+      if (found != metadata->end()) return {found->second.data(), found->second.size()};
+    }
+    return "";
+  }
+};
+
+TEST_F(RemoteElsewhere, WhyAtHomeTakesTheDecisionIdOfTheGatewayThatWasCalled) {
+  const std::string decision = AskInEu("s-away");
+  ASSERT_EQ(decision.size(), 32u);
+  Said why;
+  // The home is told after the caller was answered.
+  ASSERT_TRUE(Becomes([&] {
+    why = As("s-auditor", {"why", decision, "--purpose", "audit", "--ticket", "T-audit"});
+    return why.code == 0;
+  })) << why.err;
+  EXPECT_TRUE(absl::StrContains(why.out, "CN")) << why.out;
 }
 
 TEST_F(Remote, AnUnreachableGatewayHasItsOwnExitCode) {
