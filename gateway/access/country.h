@@ -4,6 +4,7 @@
 // of every deny and escalate rule and of no allow or mask rule (S6).
 // Source: ISO 3166-1; ZZ is one of its user-assigned codes.
 // Pure, immutable values.
+// Errors: Parse gives nullopt for what is no assigned code and not ZZ.
 #ifndef DOMICILE_GATEWAY_ACCESS_COUNTRY_H_
 #define DOMICILE_GATEWAY_ACCESS_COUNTRY_H_
 

@@ -3,6 +3,7 @@
 // An audit entry holds every field of CallFacts and RecordFacts, so that the same
 // decision comes out on a regulator's laptop (P8). Nothing else may influence it.
 // Source: policy-semantics S2 (facts), S8 (grants), S10 (record), S15 (report).
+// Errors: none; a default answer is a denial.
 #ifndef DOMICILE_GATEWAY_ACCESS_DECISION_H_
 #define DOMICILE_GATEWAY_ACCESS_DECISION_H_
 

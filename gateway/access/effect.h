@@ -3,6 +3,7 @@
 // Zero memory is a denial: every enum here has its strictest or "unknown" value
 // at zero. The numbers are written into audit entries (docs/audit-entry.md):
 // append, never renumber.
+// Source: policy-semantics S3, S7, S10. Errors: none.
 #ifndef DOMICILE_GATEWAY_ACCESS_EFFECT_H_
 #define DOMICILE_GATEWAY_ACCESS_EFFECT_H_
 

@@ -5,6 +5,7 @@
 // stay outside as a handle, so that the core never copies them.
 // Borrowed: every string_view points into the message's bytes, which must outlive
 // the Findings.
+// Source: design 5.8, policy-semantics S13. Errors: `problem` says why a message was not read.
 #ifndef DOMICILE_GATEWAY_ACCESS_FINDING_H_
 #define DOMICILE_GATEWAY_ACCESS_FINDING_H_
 

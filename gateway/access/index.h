@@ -6,6 +6,7 @@
 // sorted list of `vocabulary.h`; it means nothing without that list, whose
 // content the policy digest in the entry's CONTEXT names.
 // Limits: at most 64 names a dimension; a policy with more does not load.
+// Source: docs/audit-entry.md section 1. Errors: none.
 #ifndef DOMICILE_GATEWAY_ACCESS_INDEX_H_
 #define DOMICILE_GATEWAY_ACCESS_INDEX_H_
 

@@ -1,6 +1,7 @@
 // method.h — what a method's labels say it does (design 6.2), as one small noun.
 //
 // Made by `wire/` from descriptors and bindings; read by `enforce/`.
+// Errors: none; zero memory is an unlabelled method, which is denied.
 #ifndef DOMICILE_GATEWAY_ACCESS_METHOD_H_
 #define DOMICILE_GATEWAY_ACCESS_METHOD_H_
 

@@ -8,6 +8,7 @@
 // docs/reasons.md lists each with who can mend it and how; a test keeps the page
 // and this list equal.
 // The numbers are in audit entries and order ties (S15): append, never renumber.
+// Source: design 6.7, P10; policy-semantics S14, S15. Errors: none.
 #ifndef DOMICILE_GATEWAY_ACCESS_REASON_H_
 #define DOMICILE_GATEWAY_ACCESS_REASON_H_
 

@@ -9,6 +9,7 @@
 // for the three fixed categories of index.h, which come first. The order is part
 // of the policy digest.
 // Limits: kNamesMax names a dimension.
+// Source: design 6.3. Errors: Create gives ResourceExhausted; Find gives nullopt.
 #ifndef DOMICILE_GATEWAY_ACCESS_VOCABULARY_H_
 #define DOMICILE_GATEWAY_ACCESS_VOCABULARY_H_
 

@@ -4,6 +4,7 @@
 // nobody can say which one the log obeys. `visitor(number, member)` is called in
 // rising number; the members' types say how they are written.
 // Source: docs/audit-entry.md section 2; numbers are never reused. Private to audit/.
+// Errors: CheckEntry gives InvalidArgument with the field; never a value of it.
 #ifndef DOMICILE_GATEWAY_AUDIT_ENTRY_FIELDS_H_
 #define DOMICILE_GATEWAY_AUDIT_ENTRY_FIELDS_H_
 

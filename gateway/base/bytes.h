@@ -4,6 +4,7 @@
 // here takes exactly one spelling of each value: no white space, no missing or
 // surplus padding, no bits beyond the last byte.
 // Errors: decoders give nullopt. Pure.
+// Source: RFC 4648 sections 4, 5 and 8, the canonical encodings alone.
 #ifndef DOMICILE_GATEWAY_BASE_BYTES_H_
 #define DOMICILE_GATEWAY_BASE_BYTES_H_
 

@@ -4,6 +4,7 @@
 // gateway denies. Only for mistakes of a programmer that no input can cause:
 // never on network, file, configuration or clock facts (those give a Status).
 // Always on, in every build. Prints one line without any value of the data at hand.
+// Source: P1. Errors: none; what fails ends the process.
 #ifndef DOMICILE_GATEWAY_BASE_CHECK_H_
 #define DOMICILE_GATEWAY_BASE_CHECK_H_
 

@@ -5,6 +5,7 @@
 // Now() is UTC wall time and may step. Steady() never goes back; use it for
 // timeouts and budgets. Its zero means nothing.
 // Thread-safety: implementations are thread-safe.
+// Source: design section 4 (the core has no clock). Errors: none.
 #ifndef DOMICILE_GATEWAY_BASE_CLOCK_H_
 #define DOMICILE_GATEWAY_BASE_CLOCK_H_
 

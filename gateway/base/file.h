@@ -7,6 +7,7 @@
 // Unavailable (everything that the file system says). Messages name the path, never
 // the content.
 // Blocking: not for an event loop.
+// Source: design 6.1 (keys readable by others); ADR 0008.
 #ifndef DOMICILE_GATEWAY_BASE_FILE_H_
 #define DOMICILE_GATEWAY_BASE_FILE_H_
 

@@ -6,6 +6,7 @@
 // A DecisionId is no ExceptionId: the types differ and so do the prefixes.
 // The bytes come from crypto::RandomBytes or from the log's own numbering.
 // Errors: Parse gives nullopt for anything but the one spelling. Pure values.
+// Source: design 5.9, 6.6.
 #ifndef DOMICILE_GATEWAY_BASE_IDS_H_
 #define DOMICILE_GATEWAY_BASE_IDS_H_
 

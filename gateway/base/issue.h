@@ -7,6 +7,7 @@
 // An error forbids loading; a warning is shown and lets it pass.
 // Messages: lower case; what, which, what to do. Never personal data.
 // Thread-compatible.
+// Source: design 6.1. Errors: none of its own; ToStatus gives InvalidArgument with all of them.
 #ifndef DOMICILE_GATEWAY_BASE_ISSUE_H_
 #define DOMICILE_GATEWAY_BASE_ISSUE_H_
 

@@ -3,6 +3,7 @@
 // One place, so that a reader can judge them together and a test can walk them.
 // A limit that an operator may set stands here as its default. Sizes are bytes.
 // Reaching one is a denial or an error with its own text, never a cut.
+// Source: each limit names its own. Errors: none; constants.
 #ifndef DOMICILE_GATEWAY_BASE_LIMITS_H_
 #define DOMICILE_GATEWAY_BASE_LIMITS_H_
 

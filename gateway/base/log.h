@@ -12,6 +12,7 @@
 // Values with spaces, quotes, `=` or control characters are quoted and escaped; a
 // line is at most 4 KiB, longer ones end in `cut=true`.
 // Thread-safe. Never fails; a stderr that can't be written is ignored.
+// Source: P7: personal data enters no log.
 #ifndef DOMICILE_GATEWAY_BASE_LOG_H_
 #define DOMICILE_GATEWAY_BASE_LOG_H_
 

@@ -7,6 +7,7 @@
 // Thread-safety: thread-safe; no locks, as nothing is shared.
 // Limits: kKept objects a type and thread; what is over goes back to the C library. Under a
 // sanitizer nothing is kept, so that a use after free is seen.
+// Source: measured with the bench of tests/proxy. Errors: as operator new.
 #ifndef DOMICILE_GATEWAY_BASE_POOLED_H_
 #define DOMICILE_GATEWAY_BASE_POOLED_H_
 

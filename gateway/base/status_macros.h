@@ -3,6 +3,7 @@
 // Why: an error that is dropped is a flow that stays open. `DOMICILE_RETURN_IF_ERROR`
 // and `DOMICILE_ASSIGN_OR_RETURN` make the early return the short way to write it.
 // Messages: lower case, what + which + limit; never personal data, never secrets.
+// Source: P1: an error is a denial, so none may be lost. Errors: those passed up.
 #ifndef DOMICILE_GATEWAY_BASE_STATUS_MACROS_H_
 #define DOMICILE_GATEWAY_BASE_STATUS_MACROS_H_
 

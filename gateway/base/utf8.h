@@ -3,6 +3,7 @@
 // Why: ids, keys and names are compared as bytes; bytes that are no UTF-8 have no
 // agreed reading. Source: RFC 3629: no overlong forms, no surrogates, no more than
 // U+10FFFF. Pure.
+// Errors: none; the answer is yes or no.
 #ifndef DOMICILE_GATEWAY_BASE_UTF8_H_
 #define DOMICILE_GATEWAY_BASE_UTF8_H_
 

@@ -26,6 +26,7 @@
 // Limits: kYamlFileBytesMax, kYamlDepthMax, kYamlNodesMax.
 // Thread-safety: documents are immutable; Issues and YamlMap are thread-compatible.
 // Lifetime: nodes and maps borrow from the document, maps also from Issues.
+// Source: design 6.1; YAML 1.2, and 1.1 for the words that must be quoted.
 #ifndef DOMICILE_GATEWAY_BASE_YAML_H_
 #define DOMICILE_GATEWAY_BASE_YAML_H_
 

@@ -1,6 +1,7 @@
 // yaml_tree.h — the tree behind yaml.h, and the one place that knows yaml-cpp.
 //
 // Private to base/: yaml.h shows views of it. Built by ParseYaml, then never changed.
+// Errors: into Issues, with lines; as yaml.h.
 #ifndef DOMICILE_GATEWAY_BASE_YAML_TREE_H_
 #define DOMICILE_GATEWAY_BASE_YAML_TREE_H_
 

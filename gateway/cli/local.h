@@ -2,6 +2,7 @@
 //
 // Each returns an exit code of cli.h, shows its table on stdout and what is wrong on
 // stderr. Thread-compatible.
+// Source: design 6.10; docs/commands.md. Errors: as exit codes, with the problem on stderr.
 #ifndef DOMICILE_GATEWAY_CLI_LOCAL_H_
 #define DOMICILE_GATEWAY_CLI_LOCAL_H_
 

@@ -1,6 +1,7 @@
 // output.h — where a command's answer and its complaints go.
 //
 // Errors: none; a closed stdout ends the program as usual. Thread-compatible.
+// Source: design 6.10: data on stdout, messages on stderr.
 #ifndef DOMICILE_GATEWAY_CLI_OUTPUT_H_
 #define DOMICILE_GATEWAY_CLI_OUTPUT_H_
 

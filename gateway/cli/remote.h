@@ -2,6 +2,7 @@
 //
 // Mutual TLS with the caller's certificate, and the caller's own token; the gateway
 // decides. Each returns an exit code of cli.h. Blocking. Thread-compatible.
+// Source: design 6.10. Errors: as exit codes, with the reason the gateway gave on stderr.
 #ifndef DOMICILE_GATEWAY_CLI_REMOTE_H_
 #define DOMICILE_GATEWAY_CLI_REMOTE_H_
 

@@ -5,6 +5,7 @@
 // The names hold only under the policy and schema of the entry's CONTEXT; numbers
 // that this policy does not have are shown as numbers.
 // Pure. Errors: none. Thread-safety: any.
+// Source: docs/audit-entry.md.
 #ifndef DOMICILE_GATEWAY_CONTROL_ENTRY_REPORT_H_
 #define DOMICILE_GATEWAY_CONTROL_ENTRY_REPORT_H_
 

@@ -2,6 +2,7 @@
 //
 // Pure. Errors: InvalidArgument with every name of a question that the policy does
 // not know. Thread-safety: any number of threads on one Policy.
+// Source: design 6.10; policy-semantics S15.
 #ifndef DOMICILE_GATEWAY_CONTROL_POLICY_REPORT_H_
 #define DOMICILE_GATEWAY_CONTROL_POLICY_REPORT_H_
 

@@ -3,6 +3,7 @@
 // Why: people read tables and programs read JSON, and both must say the same. A
 // command makes a Table; only the command line decides how it looks.
 // Pure. Errors: none. Thread-safety: plain values.
+// Source: design 6.10 (`--output table|json`).
 #ifndef DOMICILE_GATEWAY_CONTROL_TABLE_H_
 #define DOMICILE_GATEWAY_CONTROL_TABLE_H_
 

@@ -1,6 +1,7 @@
 // trust_config.h — from the configuration and the policy to the parts of a Trust.
 //
 // Pure. Errors: none. Thread-safety: any.
+// Source: design 6.1, 6.4.
 #ifndef DOMICILE_GATEWAY_CONTROL_TRUST_CONFIG_H_
 #define DOMICILE_GATEWAY_CONTROL_TRUST_CONFIG_H_
 

@@ -5,6 +5,7 @@
 // authority's key lives in this process.
 // P-256 keys. Errors: InvalidArgument for names that no certificate can hold;
 // Internal when OpenSSL fails. Thread-safety: immutable.
+// Source: RFC 5280.
 #ifndef DOMICILE_GATEWAY_CRYPTO_ISSUE_CERTIFICATE_H_
 #define DOMICILE_GATEWAY_CRYPTO_ISSUE_CERTIFICATE_H_
 

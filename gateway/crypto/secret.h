@@ -3,6 +3,7 @@
 // Why: a core dump or a reused page must not hold a key longer than the process
 // needs it. Move-only, so that there is one copy.
 // Thread-compatible. Errors: none.
+// Source: design 6.1 (keys).
 #ifndef DOMICILE_GATEWAY_CRYPTO_SECRET_H_
 #define DOMICILE_GATEWAY_CRYPTO_SECRET_H_
 

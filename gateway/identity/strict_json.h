@@ -4,6 +4,7 @@
 // tokens. A repeated key, a value too deep, or bytes after the value is refused.
 // For the .cc files of this room only.
 // Source: RFC 8259 section 4; RFC 7515 section 4 and RFC 7519 section 4 (no duplicates).
+// Errors: InvalidArgument for anything that is no such JSON; the text is not repeated.
 #ifndef DOMICILE_GATEWAY_IDENTITY_STRICT_JSON_H_
 #define DOMICILE_GATEWAY_IDENTITY_STRICT_JSON_H_
 

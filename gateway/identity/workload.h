@@ -7,6 +7,7 @@
 // Source: design 6.1 `identity.workloads`, 6.3 rule condition `workloads`; SPIFFE ID spec.
 // Pure. Thread-safety: immutable after Create.
 // Limits: at most access::kNamesMax patterns of the policy.
+// Errors: none; Find gives null for a workload that is not registered, which is denied.
 #ifndef DOMICILE_GATEWAY_IDENTITY_WORKLOAD_H_
 #define DOMICILE_GATEWAY_IDENTITY_WORKLOAD_H_
 

@@ -2,6 +2,7 @@
 //
 // Why: an entry's CONTEXT names the exact build that decided (P8).
 // Thread-safe. Errors: none; an executable that cannot be read gives zeros.
+// Source: design 6.8, CONTEXT. Units: SHA-256 of the executable.
 #ifndef DOMICILE_GATEWAY_MAIN_BUILD_H_
 #define DOMICILE_GATEWAY_MAIN_BUILD_H_
 

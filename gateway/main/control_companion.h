@@ -2,6 +2,7 @@
 //
 // Errors: those of ControlServer::Start, and of the certificate's files.
 // Thread-safety: called by the thread that owns the gateway.
+// Source: design 6.10.
 #ifndef DOMICILE_GATEWAY_MAIN_CONTROL_COMPANION_H_
 #define DOMICILE_GATEWAY_MAIN_CONTROL_COMPANION_H_
 

@@ -7,6 +7,7 @@
 // Source: design 6.1, 6.4. Blocking: Refresh reads files, never on an event loop.
 // Thread-safety: Refresh and MakeTrust by one thread; the sources for the directory
 // from any.
+// Errors: of the first load into Issues; of later ones into the operators' log.
 #ifndef DOMICILE_GATEWAY_MAIN_FACTS_H_
 #define DOMICILE_GATEWAY_MAIN_FACTS_H_
 

@@ -8,6 +8,7 @@
 // Errors: problems of files in Issues (exit 2); a Status when the machine refuses
 // (address in use, log locked or broken, disk full).
 // Thread-safety: Create, Start, Poll and Drain by one thread; the getters from any.
+// Source: design sections 4, 6.1 and 6.8.
 #ifndef DOMICILE_GATEWAY_MAIN_GATEWAY_H_
 #define DOMICILE_GATEWAY_MAIN_GATEWAY_H_
 

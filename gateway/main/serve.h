@@ -3,6 +3,7 @@
 // The one loop of `domicile gateway` and of `domicile-dataplane`.
 // Exit codes: 0 drained; 1 the machine refused (address, log, disk); 2 problems in
 // the configuration or what it points to, all of them on stderr.
+// Source: design 6.10. Errors: as these exit codes, with the cause in the operators' log.
 #ifndef DOMICILE_GATEWAY_MAIN_SERVE_H_
 #define DOMICILE_GATEWAY_MAIN_SERVE_H_
 

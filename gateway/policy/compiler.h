@@ -2,6 +2,7 @@
 //
 // Internal to policy/. One Compiler compiles one Definition. After a step that found
 // problems the next ones still run, on what is left, so that all problems come at once.
+// Source: policy-semantics S1 to S9. Errors: into Issues, with file and line.
 #ifndef DOMICILE_GATEWAY_POLICY_COMPILER_H_
 #define DOMICILE_GATEWAY_POLICY_COMPILER_H_
 

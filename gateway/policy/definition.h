@@ -3,6 +3,7 @@
 // Why: reading YAML and judging what it means are two jobs. parse.h makes this from
 // files, compile.h makes a Policy from it, and tests make policies of it without text.
 // Plain values, nothing checked. Optional lists: nullopt means the key isn't there.
+// Source: design 6.3. Errors: none.
 #ifndef DOMICILE_GATEWAY_POLICY_DEFINITION_H_
 #define DOMICILE_GATEWAY_POLICY_DEFINITION_H_
 

@@ -3,6 +3,7 @@
 // Why: a developer, an officer and a regulator should read the same sentence.
 // Never personal data: only names of the policy and countries.
 // Pure. Thread-safety: any number of threads on one Policy.
+// Source: policy-semantics S15. Errors: none; what is unknown is said to be.
 #ifndef DOMICILE_GATEWAY_POLICY_EXPLAIN_H_
 #define DOMICILE_GATEWAY_POLICY_EXPLAIN_H_
 

@@ -6,6 +6,7 @@
 // one point, and no input is left out.
 // Source: policy-semantics S17; scenario 52.
 // Pure. Limits: kPointsMax points; a policy with more doesn't load.
+// Errors: none; what is broken comes back with a point that breaks it.
 #ifndef DOMICILE_GATEWAY_POLICY_INVARIANTS_H_
 #define DOMICILE_GATEWAY_POLICY_INVARIANTS_H_
 

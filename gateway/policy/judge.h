@@ -3,6 +3,7 @@
 // Internal to policy/: what decide.cc and predecide.cc share. Everything here works
 // on rows of tables.h and allocates nothing for regions of up to 256 rules.
 // Source: policy-semantics S6 to S9.
+// Errors: none; nothing that matches is a denial.
 #ifndef DOMICILE_GATEWAY_POLICY_JUDGE_H_
 #define DOMICILE_GATEWAY_POLICY_JUDGE_H_
 

@@ -4,6 +4,7 @@
 // own, and without a company rule for it every call that passes it is denied with
 // NO_RULE. That is right and surprising; lint names each of them before it is live.
 // Pure. Everything comes back as warnings; errors are load.h's.
+// Source: design 6.3, 6.4; policy-semantics S7.
 #ifndef DOMICILE_GATEWAY_POLICY_LINT_H_
 #define DOMICILE_GATEWAY_POLICY_LINT_H_
 

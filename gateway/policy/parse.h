@@ -3,6 +3,7 @@
 // Internal to policy/. The file's name decides what it holds: categories.yaml,
 // purposes.yaml, groups.yaml, sources.yaml, entities.yaml, invariants.yaml; any other
 // is a region's. Only form is judged here; what names mean is compile.h's.
+// Source: design 6.3. Errors: into Issues, with file and line.
 #ifndef DOMICILE_GATEWAY_POLICY_PARSE_H_
 #define DOMICILE_GATEWAY_POLICY_PARSE_H_
 

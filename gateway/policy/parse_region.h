@@ -1,6 +1,7 @@
 // parse_region.h — the two kinds of policy file that speak of flows: a region's, and invariants.
 //
 // Internal to policy/; see parse.h.
+// Errors: into Issues, with file and line.
 #ifndef DOMICILE_GATEWAY_POLICY_PARSE_REGION_H_
 #define DOMICILE_GATEWAY_POLICY_PARSE_REGION_H_
 

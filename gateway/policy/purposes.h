@@ -6,6 +6,7 @@
 // method it may not speak for itself.
 // Pure. Thread-safety: any number of threads on one Policy.
 // Errors: none; whatever isn't listed is kNotDeclarable.
+// Source: policy-semantics S4; design 6.3.
 #ifndef DOMICILE_GATEWAY_POLICY_PURPOSES_H_
 #define DOMICILE_GATEWAY_POLICY_PURPOSES_H_
 

@@ -2,6 +2,7 @@
 //
 // Internal to policy/. In every dimension, values that the same rules name are one
 // value, and the first of them stands for all.
+// Errors: none.
 #ifndef DOMICILE_GATEWAY_POLICY_REDUCE_H_
 #define DOMICILE_GATEWAY_POLICY_REDUCE_H_
 

@@ -5,6 +5,7 @@
 // stops the world at any of them.
 // Errors: an `error` of 0 is success, else an errno value of the operation.
 // Thread-safety: thread-compatible; the log uses it from one thread at a time.
+// Source: design 6.8; docs/audit-log.md sections 5 and 6. Units: bytes, from the file's start.
 #ifndef DOMICILE_GATEWAY_STORE_FILE_LAYER_H_
 #define DOMICILE_GATEWAY_STORE_FILE_LAYER_H_
 

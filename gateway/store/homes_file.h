@@ -1,6 +1,7 @@
 // homes_file.h — the import format of homes: namespace,id,home,since,aliases.
 //
 // Pure. Thread-safe. Errors: InvalidArgument listing the bad lines; no id is in the text.
+// Source: design 6.4; docs/files.md.
 #ifndef DOMICILE_GATEWAY_STORE_HOMES_FILE_H_
 #define DOMICILE_GATEWAY_STORE_HOMES_FILE_H_
 

@@ -5,6 +5,7 @@
 // Thread-compatible. Errors: FailedPrecondition when another process has it,
 // DataLoss for a file that is no sound database, Unavailable for the rest; after a
 // failed sync all later calls, until it is opened anew. No text holds a value.
+// Source: design 6.5 (homes are durable and only added); SQLite 3.40.
 #ifndef DOMICILE_GATEWAY_STORE_SQLITE_H_
 #define DOMICILE_GATEWAY_STORE_SQLITE_H_
 

@@ -8,6 +8,8 @@
 // Change is seen by device, inode, size and modification time. Replace files by
 // rename: one that is rewritten in place can be read half.
 // Thread-safety: thread-safe. Current() never does I/O.
+// Source: design 6.1, 6.4. Errors of Refresh: Unavailable from the file system,
+// FailedPrecondition for no regular file, ResourceExhausted over the cap, or the parser's.
 #ifndef DOMICILE_GATEWAY_STORE_WATCHED_FILE_H_
 #define DOMICILE_GATEWAY_STORE_WATCHED_FILE_H_
 

@@ -10,6 +10,7 @@
 //   5 `unclassified`
 // A message type is compiled once for each set of labels that reach it from outside.
 // Internal to wire/.
+// Errors: into Issues, with the element and the line of its label.
 #ifndef DOMICILE_GATEWAY_WIRE_COMPILER_H_
 #define DOMICILE_GATEWAY_WIRE_COMPILER_H_
 

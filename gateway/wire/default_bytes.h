@@ -2,6 +2,7 @@
 //
 // Why: a proto2 parser rejects a message without its required fields, so that a
 // cleared one must be there with its default. Internal to wire/. Pure.
+// Source: protobuf language, proto2 defaults. Errors: none.
 #ifndef DOMICILE_GATEWAY_WIRE_DEFAULT_BYTES_H_
 #define DOMICILE_GATEWAY_WIRE_DEFAULT_BYTES_H_
 

@@ -15,6 +15,7 @@
 // be stamped; InvalidArgument when `edit` isn't for these findings. `out` is then empty.
 // Pure. Limits: O(spans) plus a copy; measured 0.3 us for two masked fields of the 978-byte
 // message (wire_bench, -O2).
+// Source: policy-semantics S10, S13; design 5.8, 6.5.
 #ifndef DOMICILE_GATEWAY_WIRE_EDIT_H_
 #define DOMICILE_GATEWAY_WIRE_EDIT_H_
 

@@ -1,6 +1,7 @@
 // facts.h — what a method can reach: its categories, and whether `none` may stand on it (S12).
 //
 // Internal to wire/. Pure.
+// Errors: none.
 #ifndef DOMICILE_GATEWAY_WIRE_FACTS_H_
 #define DOMICILE_GATEWAY_WIRE_FACTS_H_
 

@@ -4,6 +4,7 @@
 // from an option of somebody else's; here they become one thing, so that the
 // compiler can see when two of them disagree.
 // Internal to wire/. Values.
+// Errors: a problem in words, which the caller adds with its place.
 #ifndef DOMICILE_GATEWAY_WIRE_LABELS_H_
 #define DOMICILE_GATEWAY_WIRE_LABELS_H_
 

@@ -7,6 +7,7 @@
 // Made from the policy's categories by whoever joins policy and wire; this room
 // does not include policy/.
 // Pure values.
+// Errors: none; what cannot be masked is emptied.
 #ifndef DOMICILE_GATEWAY_WIRE_MASK_H_
 #define DOMICILE_GATEWAY_WIRE_MASK_H_
 

@@ -3,6 +3,7 @@
 // Invariants: spans are appended in document order, parents before children; records likewise.
 // Every reader takes the place after a tag and returns the place after the field, or nullptr
 // with problem_ set (unset means unreadable).
+// Source: as scan.h. Errors: `problem_`, as Findings::problem.
 #ifndef DOMICILE_GATEWAY_WIRE_PASS_H_
 #define DOMICILE_GATEWAY_WIRE_PASS_H_
 

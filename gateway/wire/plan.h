@@ -5,6 +5,7 @@
 // One message type may have several plans: a binding path (`devices.serial`) or
 // a label on the enclosing field gives its fields other labels there.
 // Internal to wire/. Immutable once its Schema is loaded; owned by it.
+// Errors: none; schema.h has checked what goes in.
 #ifndef DOMICILE_GATEWAY_WIRE_PLAN_H_
 #define DOMICILE_GATEWAY_WIRE_PLAN_H_
 

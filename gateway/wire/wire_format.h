@@ -5,6 +5,7 @@
 // Source: protobuf encoding specification; protobuf C++ 3.21 reads tags and lengths of at
 // most 5 bytes, varints of at most 10.
 // Every reader takes [p, end) and returns the place after what it read, or nullptr.
+// Errors: nullptr, for whatever is cut, too long or out of range.
 #ifndef DOMICILE_GATEWAY_WIRE_WIRE_FORMAT_H_
 #define DOMICILE_GATEWAY_WIRE_WIRE_FORMAT_H_
 

@@ -11,6 +11,7 @@ import tidy
 GOOD_HEADER = """// {name} — an example.
 //
 // Pure, immutable.
+// Source: design section 3. Errors: none.
 #ifndef {guard}
 #define {guard}
 {body}
@@ -57,7 +58,11 @@ PLANTS = [
     (tidy.headers_say_what_they_are, "gateway/policy/noun.h",
      header("gateway/policy/noun.h").replace("— an example.", "")),
     (tidy.headers_say_what_they_are, "gateway/policy/noun.h",
-     header("gateway/policy/noun.h").replace("//\n// Pure, immutable.\n", "")),
+     header("gateway/policy/noun.h").replace("//\n// Pure, immutable.\n// Source: design section 3. Errors: none.\n", "")),
+    (tidy.headers_name_errors_and_source, "gateway/policy/noun.h",
+     header("gateway/policy/noun.h").replace(" Errors: none.", "")),
+    (tidy.headers_name_errors_and_source, "gateway/policy/noun.h",
+     header("gateway/policy/noun.h").replace("Source: design section 3. ", "")),
     (tidy.headers_open_no_namespace, "gateway/policy/noun.h",
      header("gateway/policy/noun.h", "using namespace absl;")),
     (tidy.cpp_avoids_banned, "gateway/policy/noun.cc", "std::string_view view;\n"),
