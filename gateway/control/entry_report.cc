@@ -231,18 +231,35 @@ std::string When(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
 }
 
-std::string Sentence(const audit::DecisionEntry& e, const Namer& n) {
+// Who asked for what: the half of the sentence that is the same whatever came of it.
+std::string Asked(const audit::DecisionEntry& e, const Namer& n) {
   std::vector<std::string> origins;
   for (access::RegionIndex region : e.origins) origins.push_back(n.Region(region));
-  std::string rule = e.rules.empty() ? "" : absl::StrCat(" by ", n.Rule(e.rules.front()));
-  const std::vector<std::string> cited = n.Citations(e.rules);
+  const std::vector<std::string> from = From(e.jurisdictions);
   return absl::StrCat(
-      Name(e.effect), " ", Name(e.reason), rule,
-      cited.empty() ? "" : absl::StrCat(" [", absl::StrJoin(cited, ", "), "]"), ": ", Name(e.kind),
-      " from ", absl::StrJoin(From(e.jurisdictions), ","), " ", Name(e.action), " ",
+      e.kind == access::PrincipalKind::kUnknown ? "somebody unknown" : Name(e.kind),
+      from.empty() ? "" : " from ", absl::StrJoin(from, ","),
+      e.action == access::Action::kUnlabelled ? "" : absl::StrCat(" ", Name(e.action)), " ",
       n.Method(e.method), origins.empty() ? "" : absl::StrCat(" of ", absl::StrJoin(origins, ",")),
-      e.purpose ? absl::StrCat(" for ", n.Purpose(*e.purpose)) : "", ", law: ", Name(e.legal),
-      ", company: ", Name(e.company), ", decision ", Hex(e.decision_id));
+      e.purpose ? absl::StrCat(" for ", n.Purpose(*e.purpose)) : "");
+}
+
+std::string Sentence(const audit::DecisionEntry& e, const Namer& n) {
+  // Passed on: nothing was decided here, and the home's entry says what was.
+  if (e.forwarded_to && !e.pre_decided) {
+    return absl::StrCat("passed on to ", n.Region(*e.forwarded_to), ": ", Asked(e, n),
+                        ", decision ", Hex(e.decision_id));
+  }
+  const std::vector<std::string> cited = n.Citations(e.rules);
+  return absl::StrCat(Name(e.effect), " ", Name(e.reason),
+                      e.rules.empty() ? "" : absl::StrCat(" by ", n.Rule(e.rules.front())),
+                      cited.empty() ? "" : absl::StrCat(" [", absl::StrJoin(cited, ", "), "]"),
+                      e.forwarded_to ? absl::StrCat(", told to ", n.Region(*e.forwarded_to)) : "",
+                      ": ", Asked(e, n), ", law: ", Name(e.legal), ", company: ", Name(e.company),
+                      ", decision ", Hex(e.decision_id),
+                      e.peer_decision_id == audit::DecisionId{}
+                          ? ""
+                          : absl::StrCat(", there ", Hex(e.peer_decision_id)));
 }
 
 }  // namespace

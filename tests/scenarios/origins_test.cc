@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "acme/profiles/v1/profiles.pb.h"
@@ -224,6 +225,22 @@ TEST_F(Origins, P10AnswersAlikeWhoeverTheCallIsAbout) {
   EXPECT_EQ(in_seattle.size(), 1u);
   EXPECT_EQ(regions_->Received("eu", kGet), eu);
   EXPECT_EQ(regions_->Received("us", kGet), us);
+}
+
+// The same for a call that goes on to wherever the person lives: nothing of the answer may tell
+// that it came from elsewhere.
+TEST_F(Origins, P10AnswersAlikeWhereverThePersonLives) {
+  std::set<std::string> answers;
+  for (const char* person : {demo::kJournalist, demo::kEuCustomer, demo::kCnUser, demo::kEuNoTicket,
+                             "u-nobody-anywhere"}) {
+    Answer answer = AskFor(kUsSupport, "us", person);
+    EXPECT_EQ(answer.error.reason, "NOT_PERMITTED") << person;
+    for (const RecordedDecision& decision : regions_->DecisionsOf(answer.decision_id)) {
+      EXPECT_FALSE(decision.region == "us" && decision.entry.pre_decided) << person;
+    }
+    answers.insert(Normalised(answer));
+  }
+  EXPECT_EQ(answers.size(), 1u) << absl::StrJoin(answers, "\n");
 }
 
 // 40, from before the move or of which nobody knows: the law of both homes.

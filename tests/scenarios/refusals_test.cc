@@ -17,6 +17,7 @@
 #include "gateway/main/demo/process.h"
 #include "gtest/gtest.h"
 #include "tests/scenarios/regions.h"
+#include "tests/support/temp_dir.h"
 
 namespace domicile::scenarios {
 namespace {
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 namespace pb = acme::profiles::v1;
 
 constexpr char kGet[] = "/acme.profiles.v1.Profiles/Get";
+constexpr char kCreatePost[] = "/acme.profiles.v1.Profiles/CreatePost";
 constexpr absl::Duration kRecoverTimeout = absl::Seconds(30);
 
 std::string ReadFile(const std::string& path) {
@@ -38,23 +40,24 @@ void WriteFile(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-// Starts one region whose policy directories are copies that `edit` may change.
+// Starts one region whose policy directories are copies that `edit` may change. Nobody but the
+// gateway itself reads them.
 absl::Status StartWithPolicy(const std::function<void(const std::string& directory)>& edit) {
-  std::string log;
-  auto started = Regions::Start([&](demo::WorldOptions& options) {
-    const std::string copies = options.directory + "/policies";
-    for (auto& [name, directory] : std::vector<std::pair<std::string, std::string*>>{
-             {"/legal", &options.legal_directory}, {"/company", &options.company_directory}}) {
-      fs::create_directories(copies + name);
-      for (const auto& file : fs::directory_iterator(*directory)) {
-        if (file.path().extension() == ".yaml") fs::copy(file.path(), copies + name);
-      }
-      *directory = copies + name;
+  support::TempDir folder;
+  demo::WorldOptions options = RegionsOptions(folder.path());
+  const std::string copies = folder.Path("policies");
+  for (auto& [name, directory] : std::vector<std::pair<std::string, std::string*>>{
+           {"/legal", &options.legal_directory}, {"/company", &options.company_directory}}) {
+    fs::create_directories(copies + name);
+    for (const auto& file : fs::directory_iterator(*directory)) {
+      if (file.path().extension() == ".yaml") fs::copy(file.path(), copies + name);
     }
-    edit(copies);
-    options.regions = {"eu"};
-  });
-  return started.status();
+    *directory = copies + name;
+  }
+  edit(copies);
+  options.regions = {"eu"};
+  auto world = demo::World::Create(std::move(options));
+  return world.ok() ? (*world)->Start() : world.status();
 }
 
 constexpr char kCompanyRule[] = R"(
@@ -86,6 +89,28 @@ TEST(Invariants, AGatewayDoesNotStartWhenChinaIsTakenOutOfTheTransferRule) {
   });
   EXPECT_FALSE(status.ok());
   EXPECT_TRUE(absl::StrContains(status.message(), "eu.never.china")) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "ended with 2")) << status;
+}
+
+TEST(Invariants, AGatewayDoesNotStartWhenTheTransferRuleAllows) {
+  absl::Status status = StartWithPolicy([&](const std::string& directory) {
+    const std::string legal = directory + "/legal/eu.yaml";
+    const std::string before = ReadFile(legal);
+    const std::string changed = absl::StrReplaceAll(
+        before,
+        {{"when: {from: [cn], via: [residence, employer, issuer, workload, gateway, peer]}\n"
+          "    effect: escalate\n    quorum: standard\n",
+          "when: {from: [cn], via: [residence, employer, issuer, workload, gateway, peer], kinds: "
+          "[staff], actions: [read], purposes: [support], categories: [existence, contact, "
+          "network_identifier]}\n    effect: allow\n"}});
+    EXPECT_NE(changed, before);
+    WriteFile(legal, changed);
+    WriteFile(directory + "/company/eu.yaml",
+              ReadFile(directory + "/company/eu.yaml") + kCompanyRule);
+  });
+  EXPECT_FALSE(status.ok());
+  EXPECT_TRUE(absl::StrContains(status.message(), "eu.never.china")) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "ended with 2")) << status;
 }
 
 // A small file system of its own for the log, so that it can be filled without harm to others.
@@ -129,6 +154,18 @@ class LogDown : public testing::Test {
                            .method = kGet,
                            .token = token_},
                           request);
+  }
+
+  Answer PostOwn() {
+    pb::Post post;
+    post.set_user_id(demo::kUsCustomer);
+    post.set_post_id("while-the-log-is-full");
+    post.set_text("is anybody there");
+    return regions_->Send({.gateway = "us",
+                           .workload = "spiffe://us.acme.example/svc/app",
+                           .method = kCreatePost,
+                           .token = token_},
+                          post);
   }
 
   // The log directory as the gateway itself sees it.
@@ -175,6 +212,12 @@ TEST_F(LogDown, P2NothingGoesOutWhileTheLogIsFullAndCallsResumeAfterwards) {
     EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::UNAVAILABLE);
     EXPECT_TRUE(answer.message.empty());
   }
+  // What would change something does not even reach the service.
+  const int64_t posts = regions_->Received("us", kCreatePost);
+  Answer post = PostOwn();
+  EXPECT_EQ(post.error.reason, "AUDIT_UNAVAILABLE");
+  EXPECT_EQ(post.status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(regions_->Received("us", kCreatePost), posts);
   ASSERT_EQ(unlink(FillerPath().c_str()), 0);
   const absl::Time deadline = absl::Now() + kRecoverTimeout;
   Answer after = GetOwn();

@@ -75,20 +75,6 @@ ErrorInfo ReadErrorInfo(const grpc::Status& status) {
   return out;
 }
 
-demo::WorldOptions DefaultOptions(const std::string& directory) {
-  demo::WorldOptions options;
-  options.directory = directory;
-  options.gateway_command = absl::StrSplit(DOMICILE_GATEWAY_COMMAND, ' ');
-  options.service_program = DOMICILE_SAMPLE_SERVER;
-  options.legal_directory = absl::StrCat(DOMICILE_SOURCE_DIR, "/regions");
-  options.company_directory = absl::StrCat(DOMICILE_SOURCE_DIR, "/tests/sample/policy");
-  options.descriptor_set = DOMICILE_ACME_DESCRIPTOR_SET;
-  options.bindings = absl::StrCat(DOMICILE_SOURCE_DIR, "/tests/sample/acme.bindings.yaml");
-  options.regions = {"us", "eu", "cn", "uk", "sg"};
-  options.people = 50;
-  return options;
-}
-
 class LocalRegions final : public Regions {
  public:
   ~LocalRegions() override {
@@ -102,7 +88,7 @@ class LocalRegions final : public Regions {
     fs::create_directories(DOMICILE_SCENARIOS_DIR);
     std::string directory = absl::StrCat(DOMICILE_SCENARIOS_DIR, "/world.XXXXXX");
     if (mkdtemp(directory.data()) == nullptr) return absl::UnavailableError("mkdtemp");
-    demo::WorldOptions options = DefaultOptions(directory);
+    demo::WorldOptions options = RegionsOptions(directory);
     if (edit) edit(options);
     policy::LoadResult loaded =
         policy::LoadPolicyDirectories(options.legal_directory, options.company_directory);
@@ -296,6 +282,20 @@ class LocalRegions final : public Regions {
 };
 
 }  // namespace
+
+demo::WorldOptions RegionsOptions(const std::string& directory) {
+  demo::WorldOptions options;
+  options.directory = directory;
+  options.gateway_command = absl::StrSplit(DOMICILE_GATEWAY_COMMAND, ' ');
+  options.service_program = DOMICILE_SAMPLE_SERVER;
+  options.legal_directory = absl::StrCat(DOMICILE_SOURCE_DIR, "/regions");
+  options.company_directory = absl::StrCat(DOMICILE_SOURCE_DIR, "/tests/sample/policy");
+  options.descriptor_set = DOMICILE_ACME_DESCRIPTOR_SET;
+  options.bindings = absl::StrCat(DOMICILE_SOURCE_DIR, "/tests/sample/acme.bindings.yaml");
+  options.regions = {"us", "eu", "cn", "uk", "sg"};
+  options.people = 50;
+  return options;
+}
 
 absl::StatusOr<std::unique_ptr<Regions>> Regions::Start(
     const std::function<void(demo::WorldOptions&)>& edit) {

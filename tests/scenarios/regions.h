@@ -56,6 +56,9 @@ struct RecordedDecision {
   audit::DecisionEntry entry;
 };
 
+// What Start begins with: five regions, the shipped policies, few people.
+demo::WorldOptions RegionsOptions(const std::string& directory);
+
 class Regions {
  public:
   // Files, processes and all. `edit` may change the options first.

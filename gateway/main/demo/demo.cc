@@ -61,23 +61,25 @@ class Demo {
   }
 
   void StayUp() {
-    const Scenario* scenario = ByHand();
-    if (scenario == nullptr) return;
     // Before anything is said: whoever reads it may end the demo at once.
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+    const Scenario* scenario = ByHand();
     const std::string folder = stage_.world().path("hands-on");
-    const absl::Status ready = PrepareHandsOn(*scenario, folder);
+    absl::Status ready = absl::NotFoundError("no call of the scenario file can be made by hand");
+    if (scenario != nullptr) ready = PrepareHandsOn(*scenario, folder);
     if (!ready.ok()) {
       Fail(ready);
-      return;
+      Print("The regions stay up until Ctrl-C.");
+    } else {
+      Print(HandsOnText(*scenario, folder));
     }
-    Print(HandsOnText(*scenario, folder));
     const timespec wait = absl::ToTimespec(kRefresh);
     while (sigtimedwait(&ends, nullptr, &wait) < 0) {
+      if (!ready.ok()) continue;
       const absl::Status refreshed = Refresh(*scenario, folder);
       if (!refreshed.ok()) Fail(refreshed);
     }
@@ -121,7 +123,7 @@ class Demo {
   // New tokens and new sightings, so that the demo can be tried for as long as it is up.
   absl::Status Refresh(const Scenario& scenario, const std::string& folder) {
     std::vector<StaffMember> staff = StaffOf(stage_.scenarios());
-    const StaffMember officer = Officer(scenario.call.gateway);
+    const StaffMember officer = Officer();
     staff.push_back(officer);
     DOMICILE_RETURN_IF_ERROR(stage_.world().WriteStaff(staff));
     DOMICILE_ASSIGN_OR_RETURN(std::string token, stage_.runner().TokenFor(scenario));
@@ -135,15 +137,16 @@ class Demo {
     std::filesystem::create_directories(folder, problem);
     if (problem) return absl::UnavailableError(absl::StrCat(folder, ": ", problem.message()));
     DOMICILE_RETURN_IF_ERROR(WriteHandsOn(stage_.world(), scenario, folder));
-    DOMICILE_RETURN_IF_ERROR(WriteOfficer(stage_.world(), scenario.call.gateway, folder));
+    DOMICILE_RETURN_IF_ERROR(WriteOfficer(stage_.world(), folder));
     return Refresh(scenario, folder);
   }
 
-  // A call that goes through whole, by somebody of the company, at home.
+  // A call that goes through whole, by somebody of the company, at the officer's gateway.
   const Scenario* ByHand() const {
     for (const Scenario& scenario : stage_.scenarios()) {
       if (scenario.expect.effect == "allow" && scenario.caller.kind == "staff" &&
-          absl::EndsWith(scenario.call.method, "/Profiles/Get") &&
+          absl::EndsWith(scenario.call.method, ".Profiles/Get") &&
+          scenario.call.gateway == Officer().issuer_region &&
           scenario.call.gateway == scenario.Home()) {
         return &scenario;
       }

@@ -14,6 +14,8 @@
 namespace domicile::demo {
 namespace {
 
+constexpr char kOfficerRegion[] = "us";
+
 // Stubs as protoc makes them; the gateway is a channel like any other.
 constexpr char kPython[] = R"(import pathlib
 import sys
@@ -121,11 +123,10 @@ As an officer, with the decision's id that either program printed, on the gatewa
       scenario.id, folder, scenario.call.data_subject, scenario.call.gateway);
 }
 
-absl::Status WriteOfficer(const World& world, const std::string& region,
-                          const std::string& folder) {
+absl::Status WriteOfficer(const World& world, const std::string& folder) {
   std::string text;
   for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {"GATEWAY", world.control_address(region)},
+           {"GATEWAY", world.control_address(kOfficerRegion)},
            {"CERTIFICATE", folder + "/client.pem"},
            {"KEY", folder + "/client.key"},
            {"ROOTS", folder + "/roots.pem"},
@@ -135,12 +136,12 @@ absl::Status WriteOfficer(const World& world, const std::string& region,
   return base::WriteFileAtomically(folder + "/officer.env", text, base::FileMode::kSecret);
 }
 
-StaffMember Officer(const std::string& region) {
+StaffMember Officer() {
   StaffMember officer;
-  officer.id = absl::StrCat("s-", region, "-officer");
-  officer.issuer_region = region;
-  officer.employer = absl::StrCat("acme-", region);
-  officer.residence = CountryOf(region);
+  officer.id = "s-us-officer";
+  officer.issuer_region = kOfficerRegion;
+  officer.employer = "acme-us";
+  officer.residence = CountryOf(kOfficerRegion);
   officer.roles = {"compliance_officer", "engineer"};
   return officer;
 }

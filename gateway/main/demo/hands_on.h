@@ -19,9 +19,10 @@ absl::Status WriteHandsOn(const World& world, const Scenario& scenario, const st
 // A token alone, anew: `token` of the caller, `officer.token`.
 absl::Status WriteToken(const std::string& token, const std::string& folder,
                         const std::string& name);
-// Who may use every command on the gateway of their region, and where the commands find it all.
-StaffMember Officer(const std::string& region);
-absl::Status WriteOfficer(const World& world, const std::string& region, const std::string& folder);
+// Who may use every command on the gateway in the United States, and where the commands find what
+// they need.
+StaffMember Officer();
+absl::Status WriteOfficer(const World& world, const std::string& folder);
 // What to install and to type.
 std::string HandsOnText(const Scenario& scenario, const std::string& folder);
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/file.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/main/demo/hands_on.h"
 #include "gateway/main/demo/people.h"
 #include "gateway/main/demo/scenario_people.h"
 #include "gateway/policy/load.h"
@@ -98,6 +99,7 @@ class LocalStage final : public Stage {
     options.bindings = files.bindings;
     options.regions = regions_;
     options.staff = StaffOf(scenarios_);
+    options.staff.push_back(Officer());
     options.tickets = TicketsOf(scenarios_);
     options.service_lifetime = absl::Hours(24);
     DOMICILE_ASSIGN_OR_RETURN(world_, World::Create(std::move(options)));

@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <list>
 #include <map>
 #include <utility>
 
@@ -38,16 +39,31 @@ constexpr size_t kFileBytesMax = 64 << 20;
 // one between our look and the gateway's bind.
 constexpr int kFirstPort = 20'000, kPortCount = 12'000;
 
-bool PortIsFree(int port) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  bool free = fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-  if (fd >= 0) close(fd);
-  return free;
-}
+// A port that nobody else takes while this lives, though it is for our gateway to listen on: bound,
+// and shared only with sockets of this user that ask to share.
+class ReservedPort {
+ public:
+  ~ReservedPort() {
+    if (fd_ >= 0) close(fd_);
+  }
+  // False when somebody has it.
+  bool Take(int port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd_ >= 0 && bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  }
+  bool Share() const {
+    const int on = 1;
+    return setsockopt(fd_, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+           setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+  }
+
+ private:
+  int fd_ = -1;
+};
 
 bool PortAnswers(int port) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -60,12 +76,14 @@ bool PortAnswers(int port) {
   return ok;
 }
 
-absl::StatusOr<int> FindPort() {
+absl::StatusOr<int> FindPort(std::list<ReservedPort>& reserved) {
   uint32_t random = 0;
   crypto::RandomBytes(&random, sizeof(random));
   for (int i = 0; i < kPortCount; ++i) {
     int port = kFirstPort + static_cast<int>((random + static_cast<uint32_t>(i)) % kPortCount);
-    if (PortIsFree(port)) return port;
+    ReservedPort& taken = reserved.emplace_back();
+    if (taken.Take(port) && taken.Share()) return port;
+    reserved.pop_back();
   }
   return absl::UnavailableError("no free port on loopback");
 }
@@ -101,8 +119,8 @@ class LocalWorld final : public World {
       }
       std::filesystem::create_directories(path(region + "/keys"));
       std::filesystem::create_directories(path(region + "/data"));
-      DOMICILE_ASSIGN_OR_RETURN(ports_[region].data, FindPort());
-      DOMICILE_ASSIGN_OR_RETURN(ports_[region].control, FindPort());
+      DOMICILE_ASSIGN_OR_RETURN(ports_[region].data, FindPort(reserved_));
+      DOMICILE_ASSIGN_OR_RETURN(ports_[region].control, FindPort(reserved_));
       DOMICILE_RETURN_IF_ERROR(MakeCertificates(region));
       DOMICILE_RETURN_IF_ERROR(MakeIssuers(region));
     }
@@ -371,6 +389,7 @@ class LocalWorld final : public World {
 
   WorldOptions options_;
   std::map<std::string, RegionPorts> ports_;
+  std::list<ReservedPort> reserved_;
   std::map<std::string, std::unique_ptr<crypto::CertificateAuthority>> authorities_;
   std::map<std::string, std::unique_ptr<Issuer>> staff_issuers_, login_issuers_;
   std::map<std::string, std::unique_ptr<Process>> services_, gateways_;
