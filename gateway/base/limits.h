@@ -109,6 +109,8 @@ inline constexpr absl::Duration kUnaryTimeMax = absl::Minutes(10);
 // 4 KiB each), and how long it waits for a home. A caller who floods the gateway with calls that
 // are denied early must not make it hold them for ever; what is over it raises an alert here.
 inline constexpr size_t kToldHomeMax = 1'000;
+// The bytes of their requests. Not of the callers' budgets: they must not notice.
+inline constexpr size_t kToldHomeBytesMax = 32 << 20;
 inline constexpr absl::Duration kToldHomeTimeMax = absl::Seconds(10);
 
 // --- Messages ------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ Exchange::Exchange(LoopContext& context, const Caller& caller, Http2Stream& stre
 Exchange::~Exchange() {
   Withdraw();
   effects_.clear();
-  if (telling_home_) --context_.telling_home;
+  EndTellingHome();
   context_.counters.exchanges_open.Subtract();
   if (context_.spare_effects.size() < base::limits::kFreeStreamsMax)
     context_.spare_effects.push_back(std::move(effects_));
@@ -282,15 +282,13 @@ void Exchange::Do(enforce::End& effect) {
   context_.counters.calls_ended.Add();
   deadline_timer_.Disarm();
   policy_timer_.Disarm();
-  if (effect.keep_request && context_.telling_home < base::limits::kToldHomeMax) {
-    telling_home_ = true;
-    ++context_.telling_home;
-  }
+  if (effect.keep_request) BeginTellingHome();
   ForgetMessages(/*keep_request=*/telling_home_);
   if (downstream_ == nullptr) return;
   // Ended by us: what was let go but has not left yet stays here. A caller that opens its window
   // after a revocation gets nothing more.
-  if (effect.grpc_status != 0 && effect.grpc_status != upstream_code_) downstream_->DiscardUnsent();
+  // Whether it is ours the details say: an upstream's code may be equal by chance or by design.
+  if (!effect.details.empty()) downstream_->DiscardUnsent();
   HeaderBlock trailers;
   if (!headers_sent_) {
     AddResponseStart(AnsweringDecision(effect), &trailers);
@@ -317,6 +315,28 @@ void Exchange::Do(enforce::End& effect) {
   }
 }
 
+// What is kept for the home counts by itself. Against the caller's own budget, the caller could
+// read off their next calls how long it is held, and so whether the person lives elsewhere (P10).
+void Exchange::BeginTellingHome() {
+  const size_t bytes = request_.held_bytes;
+  if (context_.telling_home >= base::limits::kToldHomeMax ||
+      context_.telling_home_bytes + bytes > base::limits::kToldHomeBytesMax) {
+    return;
+  }
+  telling_home_ = true;
+  told_bytes_ = bytes;
+  ++context_.telling_home;
+  context_.telling_home_bytes += bytes;
+}
+
+void Exchange::EndTellingHome() {
+  if (!telling_home_) return;
+  telling_home_ = false;
+  --context_.telling_home;
+  context_.telling_home_bytes -= told_bytes_;
+  ForgetMessages();
+}
+
 void Exchange::Do(enforce::SetTimer& effect) {
   if (ended_ || effect.at == absl::InfiniteFuture()) return;
   policy_timer_.Arm(effect.at - Now());
@@ -327,6 +347,9 @@ void Exchange::Do(enforce::Done&) {
   deadline_timer_.Disarm();
   policy_timer_.Disarm();
   Withdraw();
+  // Not when the caller's stream closes: who never reads their answer must not keep others' calls
+  // from being told.
+  EndTellingHome();
   if (upstream_ == nullptr) return;
   if (!(upstream_ended_ && request_end_forwarded_)) upstream_->Reset(Http2Error::kCancel);
   upstream_->Detach();

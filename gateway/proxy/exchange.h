@@ -113,6 +113,8 @@ class Exchange final : public StreamUser,
   static void FeedByNumber(LoopContext* context, uint64_t number, enforce::Event event);
   void AddResponseStart(absl::string_view decision_id, HeaderBlock* headers) const;
   absl::string_view AnsweringDecision(const enforce::End& effect) const;
+  void BeginTellingHome();
+  void EndTellingHome();
   void Settle();  // budgets, reading, end of life: after each turn
   absl::Time Now() const { return context_.Now(); }
   // Nothing is sent or received any more.
@@ -149,6 +151,7 @@ class Exchange final : public StreamUser,
   bool running_ = false;
   bool ended_ = false;
   bool telling_home_ = false;  // after the end; counted in context_.telling_home
+  size_t told_bytes_ = 0;      // of the request that is kept for it
   bool done_ = false;
   bool dead_ = false;
   bool headers_sent_ = false;

@@ -191,6 +191,7 @@ void Exchange::ForgetMessages(bool keep_request) {
 }
 
 size_t Exchange::HeldBytes() const {
+  if (telling_home_) return downstream_ != nullptr ? downstream_->unsent_bytes() : 0;
   return request_.held_bytes + request_.reader.held_bytes() + response_.held_bytes +
          response_.reader.held_bytes() + replay_.size() +
          (downstream_ != nullptr ? downstream_->unsent_bytes() : 0) +

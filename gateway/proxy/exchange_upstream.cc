@@ -52,9 +52,9 @@ void Exchange::Do(enforce::OpenUpstream& effect) {
     deadline_timer_.Arm(*timeout_);
   }
   context_.counters.calls_forwarded_peer.Add();
-  const auto& policy = served_->snapshot->policy;
-  const std::string& region = policy->vocabulary().regions.Name(*effect.peer);
-  auto peer = context_.peer_of_region.find(region);
+  // By name: what is served may have been swapped since the call chose the region, and then its
+  // number is another one's.
+  auto peer = context_.peer_of_region.find(effect.forward.target);
   if (peer == context_.peer_of_region.end()) return UpstreamBroken(Reason::kPeerUnavailable);
   const ForwardSigner& signer = context_.options.forward;
   if (signer.sign == nullptr) return UpstreamBroken(Reason::kKeysUnavailable);

@@ -125,7 +125,8 @@ struct LoopContext {
   std::vector<std::vector<std::string>> response_metadata;  // by upstream, sorted
   absl::flat_hash_map<uint64_t, Exchange*> exchanges;       // by number
   uint64_t last_exchange = 0;
-  size_t telling_home = 0;  // of the exchanges; at most kToldHomeMax
+  size_t telling_home = 0;        // of the exchanges; at most kToldHomeMax
+  size_t telling_home_bytes = 0;  // their requests; at most kToldHomeBytesMax
   absl::flat_hash_set<ServerSession*> sessions;
   absl::flat_hash_set<HealthStream*> health_watchers;
   size_t loops = 1;     // of the data plane

@@ -245,6 +245,47 @@ TEST(ToldHome, AHomeThatNeverAnswersHoldsNothingForEver) {
   EXPECT_EQ(world.log.appended(), 2u);
 }
 
+TEST(ToldHome, P10TheCallersBudgetDoesNotShowThatSomebodyLivesElsewhere) {
+  TestUpstream upstream;
+  TestUpstream::Hooks hooks;
+  hooks.on_end = [](Peer&, PeerStream&) {};  // a home far away
+  TestUpstream home(hooks);
+  World world(upstream.port(), [&](DataPlaneOptions& options) {
+    WithNeighbour(options, home.port());
+    options.drain_grace = absl::Milliseconds(1);
+  });
+  const std::string elsewhere(40 << 10, 'u');
+  world.directory.SetHome(elsewhere, "us");
+  TestClient client(world.port());
+  PeerStream& call = client.Call("/test.People/Get", GetRequest(elsewhere), Support("US"));
+  EXPECT_EQ(ReasonIn(call), "NOT_PERMITTED");
+  ASSERT_TRUE(World::Eventually([&] { return home.calls() == 1; }));
+  EXPECT_EQ(world.plane->counters().held_bytes, 0u);
+}
+
+TEST(ToldHome, TheHomeIsTheOneThatWasMeantThoughThePolicyIsSwapped) {
+  std::atomic<int> bytes{0};
+  TestUpstream upstream;
+  TestUpstream home(Denies(&bytes));
+  World world(upstream.port(),
+              [&](DataPlaneOptions& options) { WithNeighbour(options, home.port()); });
+  world.directory.SetHome("u-us", "us");
+  Served served = MakeServed();
+  world.plane->Swap(served);
+  world.log.Hold(true);
+  TestClient client(world.port());
+  client.Call("/test.People/Get", GetRequest("u-us"), Support("US"));
+  ASSERT_TRUE(World::Eventually([&] { return world.log.appended() == 1; }));
+  // Under the same labels, a policy in which the number of the region means nothing.
+  auto snapshot = std::make_shared<enforce::Snapshot>(*served.snapshot);
+  snapshot->policy = nullptr;
+  served.snapshot = snapshot;
+  world.plane->Swap(served);
+  client.Call("/grpc.health.v1.Health/Check", "", {});  // by now it is swapped
+  world.log.Hold(false);
+  EXPECT_TRUE(World::Eventually([&] { return bytes > 0; }));
+}
+
 TEST(DecidedCall, HidesTheUpstreamsErrorText) {
   TestUpstream::Hooks hooks;
   hooks.on_end = [](Peer& peer, PeerStream& stream) {
