@@ -137,11 +137,14 @@ bool CallState::Identify() {
   return true;
 }
 
-void CallState::PreDecide() {
-  access::CategorySet returnable = method_.response_categories;
-  pre_ = policy::PreDecide(*snapshot_->policy, facts_, returnable, {});
+void CallState::TakePreDecision() {
+  pre_ = policy::PreDecide(*snapshot_->policy, facts_, method_.response_categories, {});
   // Told, not asked: what this region would have said is recorded, and nothing goes on.
   if (caller_.peer_answered && !pre_.answer) pre_.answer = access::Effect::kDeny;
+}
+
+void CallState::PreDecide() {
+  TakePreDecision();
   // A stream's first message may never come; a single request is waited for, so that the entry
   // can name whom it was about.
   if (pre_.answer && method_.client_streaming) {
@@ -271,9 +274,19 @@ void CallState::EndWith(Reason recorded, uint64_t exception, bool keep_request) 
   GiveUp();
 }
 
+// What was let through until now is no more: recorded with the reason, without waiting for it.
+void CallState::EndOpen(Reason reason) {
+  if (!pass_through_ && !ended_) {
+    const Reason shown = access::ShownFor(reason).reason;
+    recorder_->AddCall({.shown = shown, .ended_call = true}, facts_, reason, nullptr, {}, book_,
+                       now_);
+  }
+  EndWith(reason);
+}
+
 void CallState::GiveUp() {
   ended_ = true;
-  if (hop_open_) RecordRequest();  // asked for, though nothing came back
+  if (hop_open_) RecordRequest(Strength::kDurable);  // asked for, though nothing came back
   requests_.clear();
   responses_.clear();
   if (!judging_after_end_) locating_.Clear();
@@ -332,7 +345,9 @@ void CallState::Handle_(LimitHit event) {
 
 void CallState::Handle_(TimerFired event) {
   if (ended_ || !recorder_) return;
-  if (now_ >= caller_.principal.valid_until) EndWith(Reason::kPrincipalExpired);
+  if (now_ >= caller_.principal.valid_until) return EndOpen(Reason::kPrincipalExpired);
+  // Fired early, by a clock that was set back or for facts that hold longer by now.
+  Emit(SetTimer{caller_.principal.valid_until});
 }
 
 // A new policy or new facts: the same call is asked again. Where the names of the policy changed,
@@ -341,7 +356,7 @@ void CallState::Handle_(SnapshotChanged event) {
   if (ended_ || closing_ || !recorder_) return;
   if (event.snapshot->policy == nullptr || event.method.path != method_.path ||
       event.method.action != method_.action) {
-    return EndWith(Reason::kPolicyChanged);
+    return EndOpen(Reason::kPolicyChanged);
   }
   auto names_differ = [](const auto& a, const auto& b) { return a.names() != b.names(); };
   const access::Vocabulary& old_names = snapshot_->policy->vocabulary();
@@ -351,21 +366,23 @@ void CallState::Handle_(SnapshotChanged event) {
       names_differ(old_names.purposes, new_names.purposes) ||
       names_differ(old_names.roles, new_names.roles) ||
       names_differ(old_names.workload_patterns, new_names.workload_patterns)) {
-    return EndWith(Reason::kPolicyChanged);
+    return EndOpen(Reason::kPolicyChanged);
   }
   snapshot_ = std::move(event.snapshot);
   method_ = std::move(event.method);
   replays_ = nullptr;
   if (!caller_.forwarded && !Identify()) return;
   recorder_->SetCaller(snapshot_, &method_, &caller_);
+  Emit(SetTimer{caller_.principal.valid_until});  // new facts may hold for a shorter time
   if (pass_through_ || hop_peer_) return;
-  pre_ = policy::PreDecide(*snapshot_->policy, facts_, method_.response_categories, {});
-  if (pre_.answer && hop_open_) return EndWith(Reason::kPolicyChanged);
+  TakePreDecision();
+  if (pre_.answer && hop_open_) return EndOpen(Reason::kPolicyChanged);
+  if (!JudgedStands()) return EndOpen(Reason::kPolicyChanged);
   if (!asked_) return;
   for (const JudgedRecord& record : asked_->judged) {
     if (policy::Decide(*snapshot_->policy, RequestFacts(), record.facts).effect <
         access::Effect::kMask) {
-      return EndWith(Reason::kPolicyChanged);
+      return EndOpen(Reason::kPolicyChanged);
     }
   }
 }

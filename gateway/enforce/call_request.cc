@@ -178,23 +178,39 @@ void CallState::JudgeRequest(std::shared_ptr<RequestUnit> unit) {
   if (!WritesData()) {
     // A read releases nothing yet: it is recorded with its answer. A stream's requests may be many
     // before there is one.
-    if (method_.client_streaming) {
-      RecordRequest();
-      CommitLater();
-    }
+    if (method_.client_streaming) RecordStreamed();
     return ForwardNow(*unit, *std::move(edit));
   }
-  RecordRequest();
+  RecordRequest(Strength::kDurable);
   Commit(Strength::kDurable, [this, unit, edit = *std::move(edit)]() mutable {
     if (method_.creates) return RegisterHomes(unit, std::move(edit));
     ForwardNow(*unit, std::move(edit));
   });
 }
 
-void CallState::RecordRequest() {
+// The question goes on meanwhile, but no answer to it leaves before its entry stands (P2).
+void CallState::RecordStreamed() {
+  const Strength strength = ReleaseStrength();
+  RecordRequest(strength);
+  const uint32_t question = questions_ + 1;  // as Commit will number it
+  request_appends_.push_back(question);
+  Commit(strength, [this, question] {
+    request_appends_.erase(std::find(request_appends_.begin(), request_appends_.end(), question));
+    ReleaseReady();
+  });
+}
+
+bool CallState::RequestsStand(uint32_t until) const {
+  return std::none_of(request_appends_.begin(), request_appends_.end(),
+                      [until](uint32_t question) { return question <= until; });
+}
+
+void CallState::RecordRequest(Strength strength) {
   if (!asked_ || asked_->recorded) return;
   asked_->recorded = true;
-  EntryNote note{.direction = audit::Direction::kRequest, .message = asked_->unit->number};
+  EntryNote note{.direction = audit::Direction::kRequest,
+                 .message = asked_->unit->number,
+                 .strength = strength};
   recorder_->AddJudged(note, RequestFacts(), asked_->unit->findings, asked_->judged, book_, now_);
 }
 
@@ -311,76 +327,6 @@ void CallState::ForwardNow(const RequestUnit& unit, access::Edit edit) {
   }
   request_busy_ = false;
   PumpRequests();
-}
-
-// S14: the answer goes out before anything is read about the data subject; afterwards the exact
-// decision is recorded, where the person is at home. Where a peer has answered already, the record
-// comes first, so that our answer says that there is one.
-void CallState::AnswerPreDecided(std::shared_ptr<RequestUnit> unit) {
-  judging_after_end_ = true;
-  closing_ = true;
-  const Reason shown = PreDecidedReason();
-  if (!caller_.peer_answered) EndWith(shown, OpenExceptionFor(shown), MayTellHome(*unit));
-  if (!unit->findings.readable() || unit->findings.subjects.empty()) {
-    return RecordPreDecided(*unit, false);
-  }
-  // The proxy may free the message now; the look-up and the entry need the subjects alone.
-  for (access::RecordFinding& record : unit->findings.records) {
-    record.origin_tag = absl::string_view();
-    record.record_id = absl::string_view();
-  }
-  auto asked = unit->findings.subjects;
-  AskLocate(std::move(asked), [this, unit](LocateResult result) {
-    const bool located =
-        result.status.ok() && result.subjects.size() == unit->findings.subjects.size();
-    for (size_t i = 0; located && i < result.subjects.size(); ++i) {
-      book_.Learn(unit->findings.subjects[i], std::move(result.subjects[i]));
-    }
-    if (located && MayTellHome(*unit)) {
-      if (std::optional<access::RegionIndex> home = HomeElsewhere(*unit)) {
-        return TellHome(unit, *home);
-      }
-    }
-    RecordPreDecided(*unit, located);
-  });
-}
-
-Reason CallState::PreDecidedReason() const {
-  return *pre_.answer == access::Effect::kEscalate ? Reason::kExceptionRequired
-                                                   : Reason::kNotPermitted;
-}
-
-void CallState::RecordPreDecided(const RequestUnit& unit, bool located) {
-  const Reason shown = PreDecidedReason();
-  const uint64_t exception = OpenExceptionFor(shown);
-  EntryNote note{.direction = audit::Direction::kRequest,
-                 .message = unit.number,
-                 .shown = shown,
-                 .pre_decided = true,
-                 .ended_call = true,
-                 .exception = exception};
-  bool home_here = located, homeless = located;
-  for (const access::DataSubject& subject : unit.findings.subjects) {
-    if (!located) break;
-    const auto home = CurrentHome(*snapshot_, *book_.Find(subject), now_);
-    home_here = home_here && home == snapshot_->region;
-    homeless = homeless && !home;
-  }
-  if (homeless) {
-    // No law of a home was asked, and none may stand in the entry.
-    recorder_->AddCall(note, RequestFacts(), Reason::kHomeUnknown, nullptr, unit.findings.subjects,
-                       book_, now_);
-  } else if (home_here) {
-    const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_};
-    const std::vector<JudgedRecord> judged = Judge(input, book_, unit.findings);
-    recorder_->AddJudged(note, RequestFacts(), unit.findings, judged, book_, now_);
-  } else {
-    recorder_->AddCall(note, RequestFacts(), pre_.decision.reason, &pre_.decision,
-                       unit.findings.subjects, book_, now_);
-  }
-  if (exception != 0) recorder_->AddDraft(exception, RequestFacts(), {}, pre_.decision, now_);
-  if (ended_) return CommitLater();
-  Commit(Strength::kDurable, [this, shown, exception] { EndWith(shown, exception); });
 }
 
 }  // namespace domicile::enforce

@@ -30,8 +30,15 @@ void CallState::Handle_(ResponseHeaders event) {
   if (ended_ || closing_) return;
   LearnPeerDecision(event.peer_decision_id);
   response_headers_ = true;
+  if (pass_through_ || (hop_peer_ && method_.server_streaming)) return SendHeadersOnce();
   // A single answer may still be withheld, and then the call has the shape of any other denial.
-  if (method_.server_streaming || pass_through_) SendHeadersOnce();
+  if (!method_.server_streaming) return;
+  // That there is an answer says something, too, and what is listed of its metadata.
+  const Strength strength = ReleaseStrength();
+  RecordRequest(strength);
+  Commit(strength, [this, until = questions_] {
+    if (!ended_ && !closing_ && RequestsStand(until)) SendHeadersOnce();
+  });
 }
 
 void CallState::SendHeadersOnce() {
@@ -51,21 +58,19 @@ void CallState::Handle_(ResponseMessage event) {
 }
 
 void CallState::Handle_(ResponseEnded event) {
-  // UNAVAILABLE: the home could not record it.
-  constexpr int kUnavailable = 14;
-  if (telling_home_) {
-    return HomeWasTold(event.grpc_status == kUnavailable ? std::optional(Reason::kPeerUnavailable)
-                                                         : std::nullopt);
-  }
+  if (telling_home_) return HomeAnswered(event.grpc_status);
   if (ended_ || closing_) return;
   LearnPeerDecision(event.peer_decision_id);
   response_end_ = std::move(event);
+  response_end_asked_until_ = questions_;
   ReleaseReady();
 }
 
 void CallState::PumpResponses() {
   for (size_t i = 0; i < responses_.size() && !response_busy_ && !ended_ && !closing_;) {
     std::shared_ptr<ResponseUnit> unit = responses_[i];
+    // What comes after it is never released, and no entry may say that it was let through.
+    if (unit->fate == ResponseUnit::Fate::kEnd) return;
     if (unit->fate != ResponseUnit::Fate::kUndecided) {
       ++i;
       continue;
@@ -118,7 +123,8 @@ void CallState::StartResponse(std::shared_ptr<ResponseUnit> unit) {
 
 void CallState::JudgeResponse(std::shared_ptr<ResponseUnit> unit) {
   const JudgeInput input{*snapshot_, method_, upstream_, caller_, ResponseFacts(), now_};
-  const std::vector<JudgedRecord> judged = Judge(input, book_, unit->findings);
+  unit->judged = Judge(input, book_, unit->findings);
+  const std::vector<JudgedRecord>& judged = unit->judged;
   unit->edit.strip_unknown_fields = true;
   DecideFate(*unit, judged);
   if (!unit->edit.Changes(unit->findings)) unit->edit = access::Edit();
@@ -132,7 +138,7 @@ void CallState::JudgeResponse(std::shared_ptr<ResponseUnit> unit) {
     note.exception = OpenExceptionFor(unit->end_reason);
     note.strength = Strength::kDurable;
   }
-  if (!AnswerNamesWhatWasAsked(unit->findings)) RecordRequest();
+  if (!AnswerNamesWhatWasAsked(unit->findings)) RecordRequest(note.strength);
   if (asked_) asked_->recorded = true;
   recorder_->AddJudged(note, ResponseFacts(), unit->findings, judged, book_, now_);
   if (note.exception != 0) {
@@ -143,10 +149,29 @@ void CallState::JudgeResponse(std::shared_ptr<ResponseUnit> unit) {
     recorder_->AddDraft(note.exception, ResponseFacts(), worst.facts, worst.decision, now_);
   }
   response_busy_ = false;
+  unit->asked_until = questions_;
   Commit(note.strength, [this, unit] {
     unit->recorded = true;
     ReleaseReady();
   });
+}
+
+// Messages that wait for their entries were judged by what held until now.
+bool CallState::JudgedStands() const {
+  for (const std::shared_ptr<ResponseUnit>& unit : responses_) {
+    for (const JudgedRecord& record : unit->judged) {
+      const access::RecordDecision& old = record.decision;
+      if (old.effect < access::Effect::kMask) continue;  // withheld it stays
+      const access::RecordDecision fresh =
+          policy::Decide(*snapshot_->policy, ResponseFacts(), record.facts);
+      if (fresh.effect < old.effect || fresh.existence < old.existence ||
+          !(fresh.shown == old.shown && fresh.masked == old.masked &&
+            fresh.cleared == old.cleared)) {
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 // One entry is enough for a question by ids alone whose answer is about the very same people.
@@ -218,10 +243,10 @@ void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> ju
 void CallState::ReleaseReady() {
   while (!responses_.empty() && !ended_ && !closing_) {
     const std::shared_ptr<ResponseUnit> unit = responses_.front();
-    if (!unit->recorded) return;
+    if (!unit->recorded || !RequestsStand(unit->asked_until)) return;
     responses_.erase(responses_.begin());
     // Right before bytes go to TLS: what identified the caller may have run out meanwhile.
-    if (now_ >= caller_.principal.valid_until) return EndWith(Reason::kPrincipalExpired);
+    if (now_ >= caller_.principal.valid_until) return EndOpen(Reason::kPrincipalExpired);
     switch (unit->fate) {
       case ResponseUnit::Fate::kPass:
         SendHeadersOnce();
@@ -247,12 +272,13 @@ void CallState::FinishResponse() {
   if (!response_end_ || !responses_.empty() || response_busy_ || finishing_ || ended_ || closing_) {
     return;
   }
+  if (!RequestsStand(response_end_asked_until_)) return;
   finishing_ = true;
   // The status says something about the person, too (NOT_FOUND), so a read that released no message
   // is recorded before it goes out.
-  RecordRequest();
-  RecordOutcome(response_end_->grpc_status, response_end_->status_digest, Reason::kUndecidable);
   const Strength strength = pass_through_ ? Strength::kDurable : ReleaseStrength();
+  RecordRequest(strength);
+  RecordOutcome(response_end_->grpc_status, response_end_->status_digest, Reason::kUndecidable);
   Commit(strength, [this] {
     const bool transparent = pass_through_ || hop_peer_.has_value();
     End end;

@@ -3,7 +3,7 @@
 // Not a door of the room. The life of a call, in the order of the design:
 //   open      identify, pre-decide                                 (call.cc)
 //   request   locate, choose the hop, judge, record, forward       (call_request.cc)
-//   told home a pre-decided call, recorded where the person lives  (call_told_home.cc)
+//   told home a pre-decided call: answered, then recorded where they live (call_told_home.cc)
 //   response  locate, judge, record, release                       (call_response.cc)
 //   end       one End, what is left to record, Done                (call.cc)
 // A question to the store or the log has a number; its answer finds the
@@ -43,6 +43,8 @@ struct ResponseUnit {
   access::Findings findings;
   Fate fate = Fate::kUndecided;
   bool recorded = false;
+  std::vector<JudgedRecord> judged;  // to be judged again when the policy changes meanwhile
+  uint32_t asked_until = 0;          // questions so far when it was judged
   access::Edit edit;
   access::Reason end_reason = access::Reason::kUndecidable;
   // Counts for the trailers, of records that the caller may know of (P10).
@@ -115,10 +117,11 @@ class CallState : public base::Pooled<CallState> {
   void IdentifyCaller();
   identity::Sha256Bytes MetadataDigest() const;
   void DenyMalformed(access::Reason problem);
+  void TakePreDecision();
   void PreDecide();
   void EndWith(access::Reason recorded, uint64_t exception = 0, bool keep_request = false);
-  void EndUnanswered();  // records what is left when the client is gone or the end was sent
-  void GiveUp();         // everything but the record
+  void EndOpen(access::Reason recorded);  // the same for an open call, and records why
+  void GiveUp();                          // everything but the record
   void RecordOutcome(int grpc_status, absl::string_view text_digest, access::Reason reason);
   // Records a denial of the call as a whole, then ends it.
   void Deny(access::Reason reason, audit::Direction direction, uint64_t message,
@@ -140,7 +143,10 @@ class CallState : public base::Pooled<CallState> {
   std::optional<access::RegionIndex> RouteRegion() const;
   void ForwardHome(std::shared_ptr<RequestUnit> unit, access::RegionIndex home);
   void JudgeRequest(std::shared_ptr<RequestUnit> unit);
-  void RecordRequest();
+  void RecordRequest(Strength strength);
+  void RecordStreamed();
+  // Whether the streamed requests recorded by question `until` are known to stand.
+  bool RequestsStand(uint32_t until) const;
   void DenyJudged(const RequestUnit& unit, absl::Span<const JudgedRecord> judged);
   void RegisterHomes(std::shared_ptr<RequestUnit> unit, access::Edit edit);
   absl::StatusOr<access::Edit> Stamp(const RequestUnit& unit,
@@ -155,6 +161,7 @@ class CallState : public base::Pooled<CallState> {
   // call_told_home.cc: a pre-decided call, told to the home gateway after it was answered.
   bool MayTellHome(const RequestUnit& unit) const;
   void TellHome(std::shared_ptr<RequestUnit> unit, access::RegionIndex home);
+  void HomeAnswered(int grpc_status);
   void HomeWasTold(std::optional<access::Reason> failed);
   void OpenHop(std::optional<access::RegionIndex> peer);
 
@@ -164,6 +171,7 @@ class CallState : public base::Pooled<CallState> {
   void StartResponse(std::shared_ptr<ResponseUnit> unit);
   void JudgeResponse(std::shared_ptr<ResponseUnit> unit);
   void DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> judged);
+  bool JudgedStands() const;
   bool AnswerNamesWhatWasAsked(const access::Findings& answer) const;
   void ReleaseReady();
   void FinishResponse();
@@ -217,6 +225,7 @@ class CallState : public base::Pooled<CallState> {
     bool recorded = false;
   };
   std::optional<AskedFor> asked_;
+  std::vector<uint32_t> request_appends_;  // questions: entries of a read's streamed requests
   uint32_t homes_registered_ = 0;
   uint32_t records_stamped_ = 0;
 
@@ -229,6 +238,7 @@ class CallState : public base::Pooled<CallState> {
   uint64_t responses_seen_ = 0;
   uint64_t released_ = 0;
   std::optional<ResponseEnded> response_end_;
+  uint32_t response_end_asked_until_ = 0;
   bool finishing_ = false;
   uint64_t withheld_ = 0;
   uint64_t masked_ = 0;

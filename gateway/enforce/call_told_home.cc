@@ -10,6 +10,85 @@ namespace domicile::enforce {
 
 using access::Reason;
 
+// S14: the answer goes out before anything is read about the data subject; afterwards the exact
+// decision is recorded, where the person is at home. Where a peer has answered already, the record
+// comes first, so that our answer says that there is one.
+void CallState::AnswerPreDecided(std::shared_ptr<RequestUnit> unit) {
+  judging_after_end_ = true;
+  closing_ = true;
+  const Reason shown = PreDecidedReason();
+  if (!caller_.peer_answered) EndWith(shown, OpenExceptionFor(shown), MayTellHome(*unit));
+  if (!unit->findings.readable() || unit->findings.subjects.empty()) {
+    return RecordPreDecided(*unit, false);
+  }
+  // The proxy may free the message now; the look-up and the entry need the subjects alone.
+  for (access::RecordFinding& record : unit->findings.records) {
+    record.origin_tag = absl::string_view();
+    record.record_id = absl::string_view();
+  }
+  auto asked = unit->findings.subjects;
+  AskLocate(std::move(asked), [this, unit](LocateResult result) {
+    const bool located =
+        result.status.ok() && result.subjects.size() == unit->findings.subjects.size();
+    for (size_t i = 0; located && i < result.subjects.size(); ++i) {
+      book_.Learn(unit->findings.subjects[i], std::move(result.subjects[i]));
+    }
+    if (located && MayTellHome(*unit)) {
+      if (std::optional<access::RegionIndex> home = HomeElsewhere(*unit)) {
+        return TellHome(unit, *home);
+      }
+    }
+    // A peer that told us has to know that this record says less than it should.
+    if (!located && caller_.peer_answered) {
+      return Deny(Reason::kStoreUnavailable, audit::Direction::kRequest, unit->number);
+    }
+    // Nobody can say now whose home should have heard of it.
+    if (!located) {
+      recorder_->AddAlert(access::Alert::kWarning, audit::AlertCause::kStore,
+                          Reason::kStoreUnavailable, now_);
+    }
+    RecordPreDecided(*unit, located);
+  });
+}
+
+Reason CallState::PreDecidedReason() const {
+  return *pre_.answer == access::Effect::kEscalate ? Reason::kExceptionRequired
+                                                   : Reason::kNotPermitted;
+}
+
+void CallState::RecordPreDecided(const RequestUnit& unit, bool located) {
+  const Reason shown = PreDecidedReason();
+  const uint64_t exception = OpenExceptionFor(shown);
+  EntryNote note{.direction = audit::Direction::kRequest,
+                 .message = unit.number,
+                 .shown = shown,
+                 .pre_decided = true,
+                 .ended_call = true,
+                 .exception = exception};
+  bool home_here = located, homeless = located;
+  for (const access::DataSubject& subject : unit.findings.subjects) {
+    if (!located) break;
+    const auto home = CurrentHome(*snapshot_, *book_.Find(subject), now_);
+    home_here = home_here && home == snapshot_->region;
+    homeless = homeless && !home;
+  }
+  if (homeless) {
+    // No law of a home was asked, and none may stand in the entry.
+    recorder_->AddCall(note, RequestFacts(), Reason::kHomeUnknown, nullptr, unit.findings.subjects,
+                       book_, now_);
+  } else if (home_here) {
+    const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_};
+    const std::vector<JudgedRecord> judged = Judge(input, book_, unit.findings);
+    recorder_->AddJudged(note, RequestFacts(), unit.findings, judged, book_, now_);
+  } else {
+    recorder_->AddCall(note, RequestFacts(), pre_.decision.reason, &pre_.decision,
+                       unit.findings.subjects, book_, now_);
+  }
+  if (exception != 0) recorder_->AddDraft(exception, RequestFacts(), {}, pre_.decision, now_);
+  if (ended_) return CommitLater();
+  Commit(Strength::kDurable, [this, shown, exception] { EndWith(shown, exception); });
+}
+
 // A stream was answered before it said anything; a call that was forwarded to us stays here (P3).
 bool CallState::MayTellHome(const RequestUnit& unit) const {
   return unit.handle != 0 && !method_.client_streaming && !caller_.forwarded &&
@@ -47,6 +126,17 @@ void CallState::TellHome(std::shared_ptr<RequestUnit> unit, access::RegionIndex 
     Emit(ForwardRequest{unit->handle, {}});
     Emit(ForwardRequestEnd{});
   });
+}
+
+// PERMISSION_DENIED or FAILED_PRECONDITION: it was decided and recorded there. Anything else means
+// that the home recorded less, if anything: with a token for this gateway's audience alone, a
+// caller could otherwise keep the home from learning whom they asked about.
+void CallState::HomeAnswered(int grpc_status) {
+  constexpr int kPermissionDenied = 7, kFailedPrecondition = 9, kUnavailable = 14;
+  if (grpc_status == kPermissionDenied || grpc_status == kFailedPrecondition) {
+    return HomeWasTold(std::nullopt);
+  }
+  HomeWasTold(grpc_status == kUnavailable ? Reason::kPeerUnavailable : Reason::kForwardInvalid);
 }
 
 // What the home answers is of no use to anybody: the caller has their answer.

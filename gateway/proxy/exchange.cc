@@ -253,27 +253,17 @@ void Exchange::Do(enforce::SendHeaders&) {
   if (downstream_ == nullptr || headers_sent_) return;
   headers_sent_ = true;
   HeaderBlock headers;
-  AddResponseStart(call_.decision_id(), &headers);
+  AddResponseStart(&headers);
   for (size_t i = 0; i < response_metadata_.size(); ++i)
     headers.Add(response_metadata_.name(i), response_metadata_.value(i));
   downstream_->SendHeaders(headers, /*end=*/false);
 }
 
-void Exchange::AddResponseStart(absl::string_view decision_id, HeaderBlock* headers) const {
+void Exchange::AddResponseStart(HeaderBlock* headers) const {
   headers->Add(":status", "200");
   headers->Add("content-type", content_type_);
   headers->Add("grpc-accept-encoding", "identity,gzip");
-  headers->Add("domicile-decision-id", decision_id);
-}
-
-// A denial that the home gateway gave names its decision; ours beside it would tell the caller that
-// the person lives elsewhere (P10). What is no decision id is not repeated.
-absl::string_view Exchange::AnsweringDecision(const enforce::End& effect) const {
-  constexpr size_t kHexDigits = 32;
-  const bool peers = effect.upstream_text && effect.grpc_status != 0 &&
-                     peer_decision_id_.size() == kHexDigits &&
-                     peer_decision_id_.find_first_not_of("0123456789abcdef") == std::string::npos;
-  return peers ? absl::string_view(peer_decision_id_) : absl::string_view(call_.decision_id());
+  headers->Add("domicile-decision-id", call_.decision_id());
 }
 
 void Exchange::Do(enforce::End& effect) {
@@ -291,7 +281,7 @@ void Exchange::Do(enforce::End& effect) {
   if (!effect.details.empty()) downstream_->DiscardUnsent();
   HeaderBlock trailers;
   if (!headers_sent_) {
-    AddResponseStart(AnsweringDecision(effect), &trailers);
+    AddResponseStart(&trailers);
     if (effect.upstream_text)
       for (size_t i = 0; i < response_metadata_.size(); ++i)
         trailers.Add(response_metadata_.name(i), response_metadata_.value(i));

@@ -111,8 +111,7 @@ class Exchange final : public StreamUser,
   void Do(enforce::SetTimer& effect);
   void Do(enforce::Done& effect);
   static void FeedByNumber(LoopContext* context, uint64_t number, enforce::Event event);
-  void AddResponseStart(absl::string_view decision_id, HeaderBlock* headers) const;
-  absl::string_view AnsweringDecision(const enforce::End& effect) const;
+  void AddResponseStart(HeaderBlock* headers) const;
   void BeginTellingHome();
   void EndTellingHome();
   void Settle();  // budgets, reading, end of life: after each turn

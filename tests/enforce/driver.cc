@@ -299,6 +299,7 @@ void Driver::Open(const MethodOptions& options, const Caller& caller) {
   opened.upstream.holds = access::RegionSet::Of(snapshot_->region);
   opened.upstream.untagged = access::Untagged::kDirectory;
   if (caller.through_cn) ComeThroughCn(caller, &opened);
+  method_ = opened.method;
   call_ = std::make_unique<Call>(snapshot_);
   Send(std::move(opened));
 }
@@ -357,6 +358,15 @@ void Driver::Response(const std::vector<RecordOptions>& records) {
   Send(ResponseMessage{next_response_++, MakeFindings(records, false), now});
 }
 void Driver::ResponseEnd(int status) { Send(ResponseEnded{status, "", now}); }
+
+void Driver::Swap(const std::function<void(Snapshot&)>& change) {
+  auto fresh = std::make_shared<Snapshot>(*snapshot_);
+  ++fresh->version;
+  change(*fresh);
+  snapshot_ = std::move(fresh);
+  if (call_ == nullptr) return;
+  Send(SnapshotChanged{snapshot_, method_, now});
+}
 
 // Answers that come at once still come after the effects that were emitted together.
 void Driver::Send(Event event) {

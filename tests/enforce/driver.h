@@ -69,6 +69,8 @@ class Driver {
   void Headers() { Send(ResponseHeaders{now}); }
   void Response(const std::vector<RecordOptions>& records);
   void ResponseEnd(int status = 0);
+  // What decisions rest on is swapped, as after a change of a file; also before a call opens.
+  void Swap(const std::function<void(Snapshot&)>& change);
   void Send(Event event);
 
   // "locate u-1 u-2", "append durable 2", "register eu u-1", "open", "open us", "forward 1",
@@ -116,6 +118,7 @@ class Driver {
   identity::ReplayWindow replays_{16};
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<Call> call_;
+  access::Method method_;
   std::map<std::string, SubjectFacts> directory_;
   std::vector<std::string> trace_;
   std::vector<std::string> all_;
