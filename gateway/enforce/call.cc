@@ -49,6 +49,7 @@ void CallState::Handle_(CallOpened event) {
   audit::DecisionId id;
   std::memcpy(id.data(), event.randomness.data(), id.size());
   decision_hex_ = absl::BytesToHexString(event.randomness.substr(0, 16));
+  shown_hex_ = decision_hex_;
   recorder_.emplace(id, event.randomness.substr(16, 16));
   random_forward_nonce_ = event.randomness.substr(32, 16);
 
@@ -86,9 +87,16 @@ void CallState::IdentifyCaller() {
   credentials.forward = evidence_.forward;
   credentials.method = method_.path;
   if (!evidence_.forward.empty()) credentials.metadata_digest = MetadataDigest();
+  credentials.again = identify_again_;
   caller_ = identity::Identify(*snapshot_->trust, snapshot_->policy->vocabulary(), credentials,
                                now_, tokens_, replays_);
   recorder_->SetCaller(snapshot_, &method_, &caller_);
+  // The caller reads one id, that of the gateway that they called, whoever decides (P10).
+  const identity::ForwardDecisionId& theirs = caller_.peer_decision_id;
+  if (theirs != identity::ForwardDecisionId{}) {
+    shown_hex_ = absl::BytesToHexString(
+        absl::string_view(reinterpret_cast<const char*>(theirs.data()), theirs.size()));
+  }
 }
 
 identity::Sha256Bytes CallState::MetadataDigest() const {
@@ -184,14 +192,13 @@ Reason CallState::HiddenReason() const {
                                                   : Reason::kNotPermitted;
 }
 
-// Both gateways of a call give its draft one id: it follows from the decision id that the entry
-// gateway chose, and no peer can choose the id itself.
+// Both gateways of a call give its draft one id, which follows from what the caller is shown: so it
+// tells nobody which of them decided, and no region can choose the ids of another's drafts.
 uint64_t CallState::OpenExceptionFor(Reason shown) const {
   if (shown != Reason::kExceptionRequired) return 0;
-  const std::string id = caller_.peer_answered ? std::string(caller_.peer_decision_id.begin(),
-                                                             caller_.peer_decision_id.end())
-                                               : absl::HexStringToBytes(decision_hex_);
-  const crypto::Digest digest = crypto::Sha256(absl::StrCat("domicile-exception/v1", id));
+  const std::string& entry = caller_.forwarded ? caller_.peer_region : snapshot_->region_code;
+  const crypto::Digest digest =
+      crypto::Sha256(absl::StrCat("domicile-exception/v1 ", entry, " ", shown_hex_));
   uint64_t exception = 0;
   std::memcpy(&exception, digest.data(), sizeof exception);
   return exception | 1;  // never zero, which means none
@@ -267,7 +274,7 @@ void CallState::Deny(Reason reason, audit::Direction direction, uint64_t message
 void CallState::EndWith(Reason recorded, uint64_t exception, bool keep_request) {
   if (ended_) return;
   const Denial denial =
-      MakeDenial(recorded, decision_hex_,
+      MakeDenial(recorded, shown_hex_,
                  exception == 0 ? "" : absl::StrCat(absl::Hex(exception, absl::kZeroPad16)));
   RecordOutcome(static_cast<int>(audit::OutcomeEntry::kNeverAnswered), "", recorded);
   Emit(End{denial.grpc_status, denial.message, denial.details, false, keep_request, {}});
@@ -371,7 +378,8 @@ void CallState::Handle_(SnapshotChanged event) {
   snapshot_ = std::move(event.snapshot);
   method_ = std::move(event.method);
   replays_ = nullptr;
-  if (!caller_.forwarded && !Identify()) return;
+  identify_again_ = true;
+  if (!Identify()) return;
   recorder_->SetCaller(snapshot_, &method_, &caller_);
   Emit(SetTimer{caller_.principal.valid_until});  // new facts may hold for a shorter time
   if (pass_through_ || hop_peer_) return;

@@ -286,7 +286,7 @@ void CallState::FinishResponse() {
     end.upstream_text = transparent;
     if (!transparent) end.trailers = Trailers();
     if (end.grpc_status != 0 && !transparent) {
-      end.message = ReplaceUpstreamText(end.grpc_status, decision_hex_).message;
+      end.message = ReplaceUpstreamText(end.grpc_status, shown_hex_).message;
     }
     if (response_headers_ && end.grpc_status == 0) SendHeadersOnce();
     Emit(std::move(end));

@@ -155,8 +155,16 @@ class CallState : public base::Pooled<CallState> {
   void HideRequest(access::Reason recorded, const RequestUnit& unit);
   void AnswerPreDecided(std::shared_ptr<RequestUnit> unit);
   access::Reason PreDecidedReason() const;
-  // Where else all of its data subjects are at home; none when that is here or cannot be said.
-  std::optional<access::RegionIndex> HomeElsewhere(const RequestUnit& unit) const;
+  // Where those of its data subjects that have a home have it. An id that nobody knows, put beside
+  // a person's, keeps no home from hearing of that person.
+  struct Homes {
+    bool here = false;
+    std::optional<access::RegionIndex> elsewhere;
+    bool several = false;  // that one and another, or it and here
+  };
+  Homes HomesOf(const RequestUnit& unit) const;
+  // What is asked of people at home here; nullopt when a record is about none of them.
+  std::optional<access::Findings> AboutPeopleHere(const access::Findings& findings) const;
   void RecordPreDecided(const RequestUnit& unit, bool located);
   // call_told_home.cc: a pre-decided call, told to the home gateway after it was answered.
   bool MayTellHome(const RequestUnit& unit) const;
@@ -198,6 +206,8 @@ class CallState : public base::Pooled<CallState> {
   identity::TokenCache* tokens_ = nullptr;
   identity::ReplayWindow* replays_ = nullptr;
   std::string decision_hex_;
+  std::string shown_hex_;  // in denials: the entry gateway's, when it is another
+  bool identify_again_ = false;
   std::string random_forward_nonce_;
   std::optional<Recorder> recorder_;
 

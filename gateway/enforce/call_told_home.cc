@@ -2,6 +2,7 @@
 // subject's home gateway: its log is the one that the region's officers and regulators read, and
 // only there are all facts known that an alert may rest on (S14; docs/adr/0007).
 
+#include <algorithm>
 #include <utility>
 
 #include "gateway/enforce/call_state.h"
@@ -33,10 +34,15 @@ void CallState::AnswerPreDecided(std::shared_ptr<RequestUnit> unit) {
     for (size_t i = 0; located && i < result.subjects.size(); ++i) {
       book_.Learn(unit->findings.subjects[i], std::move(result.subjects[i]));
     }
-    if (located && MayTellHome(*unit)) {
-      if (std::optional<access::RegionIndex> home = HomeElsewhere(*unit)) {
-        return TellHome(unit, *home);
-      }
+    const Homes homes = located ? HomesOf(*unit) : Homes();
+    if (homes.elsewhere && !homes.several && MayTellHome(*unit)) {
+      return TellHome(unit, *homes.elsewhere);
+    }
+    // Which of several homes to tell would be for nobody to choose: each would read of the other's
+    // people.
+    if (homes.elsewhere && !caller_.forwarded) {
+      recorder_->AddAlert(access::Alert::kWarning, audit::AlertCause::kForward, Reason::kMixedHomes,
+                          now_);
     }
     // A peer that told us has to know that this record says less than it should.
     if (!located && caller_.peer_answered) {
@@ -65,21 +71,16 @@ void CallState::RecordPreDecided(const RequestUnit& unit, bool located) {
                  .pre_decided = true,
                  .ended_call = true,
                  .exception = exception};
-  bool home_here = located, homeless = located;
-  for (const access::DataSubject& subject : unit.findings.subjects) {
-    if (!located) break;
-    const auto home = CurrentHome(*snapshot_, *book_.Find(subject), now_);
-    home_here = home_here && home == snapshot_->region;
-    homeless = homeless && !home;
-  }
-  if (homeless) {
+  const Homes homes = located ? HomesOf(unit) : Homes();
+  const std::optional<access::Findings> here =
+      homes.here ? AboutPeopleHere(unit.findings) : std::nullopt;
+  if (here) {
+    const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_};
+    recorder_->AddJudged(note, RequestFacts(), *here, Judge(input, book_, *here), book_, now_);
+  } else if (located && !homes.here && !homes.elsewhere) {
     // No law of a home was asked, and none may stand in the entry.
     recorder_->AddCall(note, RequestFacts(), Reason::kHomeUnknown, nullptr, unit.findings.subjects,
                        book_, now_);
-  } else if (home_here) {
-    const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_};
-    const std::vector<JudgedRecord> judged = Judge(input, book_, unit.findings);
-    recorder_->AddJudged(note, RequestFacts(), unit.findings, judged, book_, now_);
   } else {
     recorder_->AddCall(note, RequestFacts(), pre_.decision.reason, &pre_.decision,
                        unit.findings.subjects, book_, now_);
@@ -95,15 +96,36 @@ bool CallState::MayTellHome(const RequestUnit& unit) const {
          unit.findings.readable() && !unit.findings.subjects.empty();
 }
 
-std::optional<access::RegionIndex> CallState::HomeElsewhere(const RequestUnit& unit) const {
-  std::optional<access::RegionIndex> home;
+CallState::Homes CallState::HomesOf(const RequestUnit& unit) const {
+  Homes homes;
   for (const access::DataSubject& subject : unit.findings.subjects) {
     const std::optional<access::RegionIndex> one =
         CurrentHome(*snapshot_, *book_.Find(subject), now_);
-    if (!one || *one == snapshot_->region || (home && *home != *one)) return std::nullopt;
-    home = one;
+    if (!one) continue;
+    if (*one == snapshot_->region) {
+      homes.here = true;
+    } else {
+      homes.several = homes.several || (homes.elsewhere && *homes.elsewhere != *one);
+      homes.elsewhere = one;
+    }
   }
-  return home;
+  homes.several = homes.several || (homes.here && homes.elsewhere);
+  return homes;
+}
+
+std::optional<access::Findings> CallState::AboutPeopleHere(const access::Findings& findings) const {
+  access::Findings about = findings;
+  for (access::RecordFinding& record : about.records) {
+    if (record.subjects.empty()) continue;
+    auto elsewhere = [&](uint32_t place) {
+      return CurrentHome(*snapshot_, *book_.Find(findings.subjects[place]), now_) !=
+             snapshot_->region;
+    };
+    record.subjects.erase(std::remove_if(record.subjects.begin(), record.subjects.end(), elsewhere),
+                          record.subjects.end());
+    if (record.subjects.empty()) return std::nullopt;
+  }
+  return about;
 }
 
 void CallState::TellHome(std::shared_ptr<RequestUnit> unit, access::RegionIndex home) {

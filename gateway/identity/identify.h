@@ -81,6 +81,8 @@ struct Credentials {
   absl::string_view forward;                      // decoded `domicile-forward-bin`; "" when absent
   absl::string_view method;                       // path
   Sha256Bytes metadata_digest{};                  // ClientMetadataDigest of the call's own
+  // An open call, identified once more: its forward statement was accepted when it began.
+  bool again = false;
 };
 
 // Where one jurisdiction or fact came from; for `identity explain`, never for decisions.

@@ -536,6 +536,28 @@ TEST(ToldHome, ACallAboutSomebodyElsewhereReachesTheirHomeAfterItsAnswer) {
   EXPECT_EQ(call.TakeTrace(), Steps{"done"});
   EXPECT_EQ(call.Entries().size(), 1u);
 }
+// Whoever decides, the caller reads the id of the gateway that they called, and an exception id
+// that follows from it in the same way.
+TEST(P10NeverAnOracle, AForwardedDenialLooksLikeOneOfTheGatewayThatWasCalled) {
+  Driver here;
+  here.randomness.replace(0, 16, std::string("\xcc") + std::string(15, '\0'));
+  here.SetHomes("u-1", {"eu"});
+  here.Open({}, {.roles = {"engineer"}, .purpose = "support"});
+  here.Request({About("u-1")});
+  Caller forwarded{.roles = {"engineer"}, .purpose = "support"};
+  forwarded.through_cn = true;
+  forwarded.workload = "spiffe://cn.example/svc/web";
+  Driver there;
+  there.SetHomes("u-1", {"eu"});
+  there.Open({}, forwarded);
+  there.Request({About("u-1")});
+  ASSERT_NE(here.end(), nullptr);
+  ASSERT_NE(there.end(), nullptr);
+  EXPECT_EQ(there.end()->message, here.end()->message);
+  EXPECT_EQ(there.end()->details, here.end()->details);
+  EXPECT_NE(there.Decisions().at(0).decision_id, audit::DecisionId{0xcc});
+  EXPECT_EQ(there.Decisions().at(0).peer_decision_id, audit::DecisionId{0xcc});
+}
 TEST(ToldHome, NothingGoesThereBeforeItsEntryStandsHere) {
   Driver call;
   call.SetHomes("u-1", {"us"});
@@ -565,6 +587,43 @@ TEST(ToldHome, AHomeThatCouldNotBeToldRaisesAnAlertHere) {
     EXPECT_EQ(alert.level, access::Alert::kWarning);
     EXPECT_EQ(alert.cause, audit::AlertCause::kForward);
     EXPECT_EQ(alert.reason, expected);
+  }
+}
+TEST(ToldHome, AnIdThatNobodyKnowsKeepsNoHomeFromHearing) {
+  Driver call;
+  call.SetHomes("u-1", {"us"});
+  call.Open({}, BeijingAuditor());
+  call.Request({{.people = {"u-nobody", "u-1"}}});
+  EXPECT_TRUE(call.Saw("open us"));
+  Caller told = BeijingAuditor();
+  told.through_cn = told.answered_there = true;
+  Driver home;
+  home.SetHomes("u-1", {"eu"});
+  home.SetProtected("u-1");
+  home.Open({}, told);
+  home.Request({{.people = {"u-nobody", "u-1"}}});
+  const audit::DecisionEntry decision = home.Decisions().at(0);
+  EXPECT_EQ(decision.records, 1u);
+  EXPECT_EQ(decision.protected_person, access::Tri::kTrue);
+  EXPECT_EQ(decision.subjects.size(), 1u);
+}
+TEST(ToldHome, PeopleOfSeveralRegionsInOneCallAreAnAlertWhereItWasDenied) {
+  for (const std::vector<std::string>& people :
+       std::vector<std::vector<std::string>>{{"u-eu", "u-us"}, {"u-us", "u-cn"}}) {
+    Driver call;
+    call.SetHomes("u-eu", {"eu"});
+    call.SetHomes("u-us", {"us"});
+    call.SetHomes("u-cn", {"cn"});
+    call.Open({}, BeijingAuditor());
+    call.Request({{.people = people}});
+    EXPECT_FALSE(call.Saw("open"));
+    bool alerted = false;
+    for (const audit::Entry& entry : call.Entries()) {
+      const auto* alert = std::get_if<audit::AlertEntry>(&entry.body);
+      alerted = alerted || (alert != nullptr && alert->reason == Reason::kMixedHomes &&
+                            alert->level == access::Alert::kWarning);
+    }
+    EXPECT_TRUE(alerted);
   }
 }
 TEST(ToldHome, NobodyIsToldOfPeopleAtHomeHereNowhereOrInSeveralRegions) {
@@ -631,6 +690,10 @@ TEST(ToldHome, AHomeWhoseLogIsDownSaysSo) {
 }
 TEST(ToldHome, TheDraftHasOneIdInBothLogs) {
   Driver entry, home;
+  entry.Swap([](Snapshot& snapshot) {
+    snapshot.region_code = "cn";
+    snapshot.region = *snapshot.policy->vocabulary().regions.Find("cn");
+  });
   entry.SetHomes("u-1", {"us"});
   entry.randomness.replace(0, 16, std::string("\xcc") + std::string(15, '\0'));
   entry.Open({}, BeijingEngineer());

@@ -184,7 +184,11 @@ Driver::Driver(const Given& given) : issuer_key_(given.issuer_key) {
   cn.country = *access::CountryCode::Parse("CN");
   cn.spiffe = "spiffe://cn.example/domicile";
   cn.forward_keys = {{"k", issuer_key_.public_key()}};
-  trust->peers = {cn};
+  identity::Peer us = cn;
+  us.region = "us";
+  us.country = *access::CountryCode::Parse("US");
+  us.spiffe = "spiffe://us.example/domicile";
+  trust->peers = {cn, us};
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->version = 1;
   snapshot->policy = given.policy;
@@ -259,12 +263,13 @@ CallOpened Driver::Opened(const Caller& caller) {
   return opened;
 }
 
-void Driver::ComeThroughCn(const Caller& caller, CallOpened* opened) {
-  opened->evidence.certificate->spiffe = "spiffe://cn.example/domicile";
-  opened->evidence.certificate->trust_domain = "cn.example";
+void Driver::ComeThroughPeer(const Caller& caller, CallOpened* opened) {
+  const std::string region = caller.through_cn ? "cn" : "us";
+  opened->evidence.certificate->spiffe = absl::StrCat("spiffe://", region, ".example/domicile");
+  opened->evidence.certificate->trust_domain = absl::StrCat(region, ".example");
   identity::ForwardStatement statement;
-  statement.region = "cn";
-  statement.gateway = "cn-1";
+  statement.region = region;
+  statement.gateway = absl::StrCat(region, "-1");
   statement.target = "eu";
   const absl::string_view token = opened->evidence.authorization;
   if (!token.empty()) statement.token_hash = crypto::Sha256(token.substr(7));
@@ -298,7 +303,7 @@ void Driver::Open(const MethodOptions& options, const Caller& caller) {
   opened.method.response_categories = Categories({"contact", "network_identifier"});
   opened.upstream.holds = access::RegionSet::Of(snapshot_->region);
   opened.upstream.untagged = access::Untagged::kDirectory;
-  if (caller.through_cn) ComeThroughCn(caller, &opened);
+  if (caller.through_cn || caller.through_us) ComeThroughPeer(caller, &opened);
   method_ = opened.method;
   call_ = std::make_unique<Call>(snapshot_);
   Send(std::move(opened));

@@ -30,7 +30,8 @@ struct Caller {
   std::string purpose = "support";
   std::string workload = "spiffe://eu.example/svc/web";
   bool token = true;
-  bool through_cn = false;  // the call comes from the gateway of cn, with its statement
+  // The call comes from the gateway of that region, with its statement.
+  bool through_cn = false, through_us = false;
   bool answered_there = false;
 };
 
@@ -107,8 +108,9 @@ class Driver {
   };
   static const Given& Shared();
   CallOpened Opened(const Caller& caller);
-  // A certificate of cn's gateway and its statement, in place of the caller's own certificate.
-  void ComeThroughCn(const Caller& caller, CallOpened* opened);
+  // A certificate of the peer's gateway and its statement, in place of the caller's own
+  // certificate.
+  void ComeThroughPeer(const Caller& caller, CallOpened* opened);
   explicit Driver(const Given& given);
   void Answer(const Append& append);
   void Answer(const Register& reg);

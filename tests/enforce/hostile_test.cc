@@ -165,6 +165,26 @@ TEST(OpenStream, IsWatchedAgainWhenItsTimerCameEarly) {
   call.Swap([](Snapshot&) {});  // new facts, which may hold for a shorter time
   EXPECT_EQ(timers, 3);
 }
+// The statement was used up when the call began; what else it rests on is looked at again.
+TEST(OpenStream, AForwardedOneEndsWhenItsPeerIsTrustedNoMore) {
+  for (const bool trusted : {true, false}) {
+    Caller caller;
+    caller.through_us = true;
+    Driver call;
+    call.SetHomes("u-1", {"eu"});
+    call.Open({.server_streaming = true}, caller);
+    call.Request({{.people = {"u-1"}}});
+    ASSERT_EQ(call.end(), nullptr);
+    call.Swap([trusted](Snapshot& snapshot) {
+      auto trust = std::make_shared<identity::Trust>(*snapshot.trust);
+      ++trust->version;
+      if (!trusted) trust->peers.clear();
+      snapshot.trust = trust;
+    });
+    EXPECT_EQ(call.end() == nullptr, trusted);
+  }
+}
+
 TEST(OpenStream, ThatItEndedWithItsTokenIsRecorded) {
   Driver call;
   call.Open({.action = Action::kSearch, .server_streaming = true});
