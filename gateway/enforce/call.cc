@@ -281,9 +281,10 @@ void CallState::EndWith(Reason recorded, uint64_t exception, bool keep_request) 
   GiveUp();
 }
 
-// What was let through until now is no more: recorded with the reason, without waiting for it.
+// What was let through until now ends without its answer, or with less of it than there is:
+// recorded with the reason (P1), without waiting for it. A write's reason stands in its OUTCOME.
 void CallState::EndOpen(Reason reason) {
-  if (!pass_through_ && !ended_) {
+  if (!pass_through_ && !ended_ && recorder_ && !(WritesData() && requests_forwarded_ > 0)) {
     const Reason shown = access::ShownFor(reason).reason;
     recorder_->AddCall({.shown = shown, .ended_call = true}, facts_, reason, nullptr, {}, book_,
                        now_);
@@ -328,7 +329,7 @@ void CallState::SettleDone() {
 
 void CallState::Handle_(UpstreamFailed event) {
   if (telling_home_) return HomeWasTold(event.reason);
-  if (!closing_) EndWith(event.reason);
+  if (!ended_ && !closing_) EndOpen(event.reason);
 }
 
 void CallState::Handle_(ClientCancelled event) {
@@ -347,7 +348,7 @@ void CallState::Handle_(LimitHit event) {
   if (about_message && recorder_ && !hop_open_) {
     return Deny(event.reason, audit::Direction::kRequest, requests_seen_ + 1);
   }
-  EndWith(event.reason);
+  EndOpen(event.reason);
 }
 
 void CallState::Handle_(TimerFired event) {

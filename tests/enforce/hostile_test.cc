@@ -152,6 +152,48 @@ TEST(S13, NothingIsSaidToBeLetThroughBehindAMessageThatEndsTheCall) {
 
 // ---- Time and change ---------------------------------------------------------------------------
 
+TEST(P1UnknownIsDenied, WhatFailsUnderAnOpenReadIsRecordedWithItsOwnReason) {
+  for (const bool streams : {false, true}) {
+    for (Reason reason : {Reason::kUpstreamUnavailable, Reason::kUpstreamInvalid,
+                          Reason::kDeadlineExceeded, Reason::kOverloaded}) {
+      Driver call;
+      call.SetHomes("u-1", {"eu"});
+      call.Open({.server_streaming = streams});
+      call.Request({About("u-1")});
+      call.RequestEnd();
+      if (reason == Reason::kDeadlineExceeded || reason == Reason::kOverloaded) {
+        call.Send(LimitHit{reason, call.now});
+      } else {
+        call.Send(UpstreamFailed{reason, call.now});
+      }
+      EXPECT_FALSE(call.Saw("release"));
+      ASSERT_EQ(call.Decisions().size(), 2u);
+      bool found = false, asked = false;
+      for (const audit::DecisionEntry& entry : call.Decisions()) {
+        found = found || (entry.reason == reason && entry.ended_call);
+        asked = asked || (entry.records == 1 && entry.subjects.size() == 1);
+      }
+      EXPECT_TRUE(found && asked);
+      EXPECT_EQ(call.TakeTrace().back(), "done");
+    }
+  }
+}
+TEST(P1UnknownIsDenied, AWriteThatFailsHasItsReasonInItsOutcomeAlone) {
+  Driver call;
+  call.SetHomes("u-1", {"eu"});
+  call.Open({.action = Action::kWrite});
+  call.Request({About("u-1", {"contact"})});
+  call.RequestEnd();
+  call.Send(UpstreamFailed{Reason::kUpstreamUnavailable, call.now});
+  EXPECT_EQ(call.Decisions().size(), 1u);
+  size_t outcomes = 0;
+  for (const audit::Entry& entry : call.Entries()) {
+    const auto* outcome = std::get_if<audit::OutcomeEntry>(&entry.body);
+    outcomes += outcome != nullptr && outcome->reason == Reason::kUpstreamUnavailable ? 1 : 0;
+  }
+  EXPECT_EQ(outcomes, 1u);
+}
+
 TEST(OpenStream, IsWatchedAgainWhenItsTimerCameEarly) {
   Driver call;
   int timers = 0;
