@@ -127,7 +127,7 @@ TEST(P1UnknownIsDenied, APersonWithoutAHome) {
             (Steps{"locate u-nobody", "append durable 2", "end 7 NOT_PERMITTED", "done"}));
   EXPECT_EQ(call.Decisions()[0].reason, Reason::kHomeUnknown);
   EXPECT_EQ(call.Decisions()[0].shown_reason, Reason::kNotPermitted);
-  const auto& alert = std::get<audit::AlertEntry>(call.Entries().at(1).body);
+  const auto alert = std::get<audit::AlertEntry>(call.Entries().at(1).body);
   EXPECT_EQ(alert.level, access::Alert::kInfo);
   EXPECT_EQ(alert.cause, audit::AlertCause::kTag);
   EXPECT_EQ(alert.reason, Reason::kHomeUnknown);
@@ -583,7 +583,7 @@ TEST(ToldHome, AHomeThatCouldNotBeToldRaisesAnAlertHere) {
     }
     EXPECT_EQ(call.TakeTrace(), (Steps{"append durable 1", "done"}));
     ASSERT_EQ(call.Entries().size(), 2u);
-    const auto& alert = std::get<audit::AlertEntry>(call.Entries()[1].body);
+    const auto alert = std::get<audit::AlertEntry>(call.Entries()[1].body);
     EXPECT_EQ(alert.level, access::Alert::kWarning);
     EXPECT_EQ(alert.cause, audit::AlertCause::kForward);
     EXPECT_EQ(alert.reason, expected);
