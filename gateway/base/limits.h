@@ -105,11 +105,11 @@ inline constexpr size_t kReplayBytesMax = 64 << 10;
 inline constexpr int kSendsMax = 3;
 // Longest deadline of a unary call that sets none: a call nobody waits for must not stay for ever.
 inline constexpr absl::Duration kUnaryTimeMax = absl::Minutes(10);
-// Calls that one loop is telling to data subjects' home gateways after they were answered (about
-// 4 KiB each), and how long it waits for a home. A caller who floods the gateway with calls that
-// are denied early must not make it hold them for ever; what is over it raises an alert here.
+// Calls that one loop is telling to data subjects' home gateways after they were answered, the
+// bytes of their requests, and how long it waits for a home. A caller who floods the gateway with
+// calls that are denied early must not make it hold them for ever; what is over these raises an
+// alert here. The bytes are of no caller's budget: they must not notice.
 inline constexpr size_t kToldHomeMax = 1'000;
-// The bytes of their requests. Not of the callers' budgets: they must not notice.
 inline constexpr size_t kToldHomeBytesMax = 32 << 20;
 inline constexpr absl::Duration kToldHomeTimeMax = absl::Seconds(10);
 

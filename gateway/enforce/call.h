@@ -146,7 +146,7 @@ struct Append {
 };
 // Choose the next hop and send the request headers there: this region's upstream, or the gateway
 // of `peer` with a fresh forwarding statement. After End its answer reaches nobody, and the
-// caller's deadline does not hold: the proxy waits kToldHomeMax for it.
+// caller's deadline does not hold: the proxy waits kToldHomeTimeMax for it.
 struct OpenUpstream {
   std::optional<access::RegionIndex> peer;
   identity::ForwardStatement forward;  // filled when `peer` is set; the proxy signs it

@@ -163,9 +163,12 @@ class CallState : public base::Pooled<CallState> {
     bool several = false;  // that one and another, or it and here
   };
   Homes HomesOf(const RequestUnit& unit) const;
+  EntryNote PreDecidedNote(const RequestUnit& unit) const;
+  void AddPreDecidedDraft(const EntryNote& note);
+  // `homes`: nullopt when nobody was looked up, or the store could not say.
+  void RecordPreDecided(const RequestUnit& unit, const std::optional<Homes>& homes);
   // What is asked of people at home here; nullopt when a record is about none of them.
   std::optional<access::Findings> AboutPeopleHere(const access::Findings& findings) const;
-  void RecordPreDecided(const RequestUnit& unit, bool located);
   // call_told_home.cc: a pre-decided call, told to the home gateway after it was answered.
   bool MayTellHome(const RequestUnit& unit) const;
   void TellHome(std::shared_ptr<RequestUnit> unit, access::RegionIndex home);

@@ -20,7 +20,7 @@ void CallState::AnswerPreDecided(std::shared_ptr<RequestUnit> unit) {
   const Reason shown = PreDecidedReason();
   if (!caller_.peer_answered) EndWith(shown, OpenExceptionFor(shown), MayTellHome(*unit));
   if (!unit->findings.readable() || unit->findings.subjects.empty()) {
-    return RecordPreDecided(*unit, false);
+    return RecordPreDecided(*unit, std::nullopt);
   }
   // The proxy may free the message now; the look-up and the entry need the subjects alone.
   for (access::RecordFinding& record : unit->findings.records) {
@@ -34,7 +34,17 @@ void CallState::AnswerPreDecided(std::shared_ptr<RequestUnit> unit) {
     for (size_t i = 0; located && i < result.subjects.size(); ++i) {
       book_.Learn(unit->findings.subjects[i], std::move(result.subjects[i]));
     }
-    const Homes homes = located ? HomesOf(*unit) : Homes();
+    if (!located) {
+      // A peer that told us has to know that this record says less than it should.
+      if (caller_.peer_answered) {
+        return Deny(Reason::kStoreUnavailable, audit::Direction::kRequest, unit->number);
+      }
+      // Nobody can say now whose home should have heard of it.
+      recorder_->AddAlert(access::Alert::kWarning, audit::AlertCause::kStore,
+                          Reason::kStoreUnavailable, now_);
+      return RecordPreDecided(*unit, std::nullopt);
+    }
+    const Homes homes = HomesOf(*unit);
     if (homes.elsewhere && !homes.several && MayTellHome(*unit)) {
       return TellHome(unit, *homes.elsewhere);
     }
@@ -44,16 +54,7 @@ void CallState::AnswerPreDecided(std::shared_ptr<RequestUnit> unit) {
       recorder_->AddAlert(access::Alert::kWarning, audit::AlertCause::kForward, Reason::kMixedHomes,
                           now_);
     }
-    // A peer that told us has to know that this record says less than it should.
-    if (!located && caller_.peer_answered) {
-      return Deny(Reason::kStoreUnavailable, audit::Direction::kRequest, unit->number);
-    }
-    // Nobody can say now whose home should have heard of it.
-    if (!located) {
-      recorder_->AddAlert(access::Alert::kWarning, audit::AlertCause::kStore,
-                          Reason::kStoreUnavailable, now_);
-    }
-    RecordPreDecided(*unit, located);
+    RecordPreDecided(*unit, homes);
   });
 }
 
@@ -62,22 +63,29 @@ Reason CallState::PreDecidedReason() const {
                                                    : Reason::kNotPermitted;
 }
 
-void CallState::RecordPreDecided(const RequestUnit& unit, bool located) {
+void CallState::AddPreDecidedDraft(const EntryNote& note) {
+  if (note.exception == 0) return;
+  recorder_->AddDraft(note.exception, RequestFacts(), {}, pre_.decision, now_);
+}
+
+EntryNote CallState::PreDecidedNote(const RequestUnit& unit) const {
   const Reason shown = PreDecidedReason();
-  const uint64_t exception = OpenExceptionFor(shown);
-  EntryNote note{.direction = audit::Direction::kRequest,
-                 .message = unit.number,
-                 .shown = shown,
-                 .pre_decided = true,
-                 .ended_call = true,
-                 .exception = exception};
-  const Homes homes = located ? HomesOf(unit) : Homes();
+  return {.direction = audit::Direction::kRequest,
+          .message = unit.number,
+          .shown = shown,
+          .pre_decided = true,
+          .ended_call = true,
+          .exception = OpenExceptionFor(shown)};
+}
+
+void CallState::RecordPreDecided(const RequestUnit& unit, const std::optional<Homes>& homes) {
+  const EntryNote note = PreDecidedNote(unit);
   const std::optional<access::Findings> here =
-      homes.here ? AboutPeopleHere(unit.findings) : std::nullopt;
+      homes && homes->here ? AboutPeopleHere(unit.findings) : std::nullopt;
   if (here) {
     const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_};
     recorder_->AddJudged(note, RequestFacts(), *here, Judge(input, book_, *here), book_, now_);
-  } else if (located && !homes.here && !homes.elsewhere) {
+  } else if (homes && !homes->here && !homes->elsewhere) {
     // No law of a home was asked, and none may stand in the entry.
     recorder_->AddCall(note, RequestFacts(), Reason::kHomeUnknown, nullptr, unit.findings.subjects,
                        book_, now_);
@@ -85,9 +93,10 @@ void CallState::RecordPreDecided(const RequestUnit& unit, bool located) {
     recorder_->AddCall(note, RequestFacts(), pre_.decision.reason, &pre_.decision,
                        unit.findings.subjects, book_, now_);
   }
-  if (exception != 0) recorder_->AddDraft(exception, RequestFacts(), {}, pre_.decision, now_);
+  AddPreDecidedDraft(note);
   if (ended_) return CommitLater();
-  Commit(Strength::kDurable, [this, shown, exception] { EndWith(shown, exception); });
+  Commit(Strength::kDurable,
+         [this, shown = *note.shown, exception = note.exception] { EndWith(shown, exception); });
 }
 
 // A stream was answered before it said anything; a call that was forwarded to us stays here (P3).
@@ -129,19 +138,12 @@ std::optional<access::Findings> CallState::AboutPeopleHere(const access::Finding
 }
 
 void CallState::TellHome(std::shared_ptr<RequestUnit> unit, access::RegionIndex home) {
-  const Reason shown = PreDecidedReason();
-  const uint64_t exception = OpenExceptionFor(shown);
-  EntryNote note{.direction = audit::Direction::kRequest,
-                 .message = unit->number,
-                 .shown = shown,
-                 .pre_decided = true,
-                 .ended_call = true,
-                 .strength = Strength::kIntegrated,
-                 .exception = exception,
-                 .forwarded_to = home};
+  EntryNote note = PreDecidedNote(*unit);
+  note.strength = Strength::kIntegrated;
+  note.forwarded_to = home;
   recorder_->AddCall(note, RequestFacts(), pre_.decision.reason, &pre_.decision,
                      unit->findings.subjects, book_, now_);
-  if (exception != 0) recorder_->AddDraft(exception, RequestFacts(), {}, pre_.decision, now_);
+  AddPreDecidedDraft(note);
   Commit(Strength::kIntegrated, [this, unit, home] {
     telling_home_ = true;
     OpenHop(home);

@@ -12,6 +12,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "gateway/base/check.h"
 #include "gateway/base/log.h"
 #include "gateway/crypto/tls.h"
 #include "gateway/proxy/exchange.h"
@@ -208,6 +209,7 @@ void DataPlane::Impl::Start() {
 }
 
 void DataPlane::Impl::Swap(Served served) {
+  DOMICILE_CHECK(served.snapshot != nullptr);
   for (auto& core : cores_) {
     // A copy a loop, so that no two cores share its reference count.
     auto own = std::make_shared<const Served>(served);
@@ -319,6 +321,8 @@ DataPlane::~DataPlane() = default;
 
 absl::StatusOr<std::unique_ptr<DataPlane>> DataPlane::Create(DataPlaneOptions options,
                                                              DataPlanePorts ports, Served served) {
+  if (served.snapshot == nullptr)
+    return absl::InvalidArgumentError("data plane: nothing to decide on, served.snapshot is null");
   auto impl = std::make_unique<Impl>(std::move(options), ports);
   absl::Status ready = impl->Init(std::move(served));
   if (!ready.ok()) return ready;

@@ -41,7 +41,7 @@ namespace domicile::proxy {
 // What serves calls from one moment on; swapped as one. All parts belong together: the schema was
 // compiled with the vocabulary of the snapshot's policy.
 struct Served {
-  std::shared_ptr<const enforce::Snapshot> snapshot;
+  std::shared_ptr<const enforce::Snapshot> snapshot;  // never null
   std::shared_ptr<const wire::Schema> schema;
   std::vector<wire::Mask> masks;                         // by category
   std::shared_ptr<const crypto::HmacKey> pseudonym_key;  // null: pseudonyms clear

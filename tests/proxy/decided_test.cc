@@ -102,6 +102,18 @@ TEST(DecidedCall, P1UnlabelledMethodAndUnknownPathAreDenied) {
   EXPECT_EQ(upstream.calls(), 0u);
 }
 
+TEST(DataPlane, IsNotMadeWithoutAnythingToDecideOn) {
+  MemoryDirectory directory;
+  MemoryLog log;
+  base::SystemClock clock;
+  DataPlaneOptions options;
+  options.listeners = {{"127.0.0.1", 0, nullptr}};
+  Served served = MakeServed();
+  served.snapshot = nullptr;
+  EXPECT_EQ(DataPlane::Create(options, {&directory, &log, &clock}, served).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(DecidedCall, P1WhatIsNoCallOfOursHasADecisionIdAndAnEntry) {
   TestUpstream upstream;
   World world(upstream.port());
