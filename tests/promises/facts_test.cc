@@ -81,6 +81,8 @@ class Facts : public testing::Test {
   static void ExpectDeniedInTheEnd(const std::string& reason) {
     // The first such call may have been let through to the service before its facts grew old.
     EXPECT_TRUE(AskUntilShown(reason, [] { return AskSupport(); }).message.empty());
+    // What it had sent to the service has arrived there when the next call was answered.
+    ExpectDenied(*regions_, AskSupport(), "eu", reason, StatusCode::UNAVAILABLE, reason);
     const int64_t calls = regions_->Received("eu", kGet);
     ExpectDenied(*regions_, AskSupport(), "eu", reason, StatusCode::UNAVAILABLE, reason);
     EXPECT_EQ(regions_->Received("eu", kGet), calls);
