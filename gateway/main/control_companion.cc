@@ -22,9 +22,15 @@ using base::limits::kSecretFileBytesMax;
 // How often a follower of the log looks for more: people read it, not programs.
 constexpr absl::Duration kFollowInterval = absl::Milliseconds(200);
 
+// How long a reader waits, beyond audit.checkpoint, for the head over what was recorded before it
+// asked: a sync or two on a slow disk.
+constexpr absl::Duration kHeadPatience = absl::Seconds(5);
+
 absl::Status ReadLog(const Gateway& gateway, services::LogScope scope,
                      absl::FunctionRef<bool(uint64_t, absl::string_view)> each,
                      const std::function<bool()>& stop) {
+  // Who was shown a decision's id finds it. A log that fails shows what its last head covers.
+  gateway.log().AwaitHead(gateway.config().checkpoint + kHeadPatience);
   std::unique_ptr<store::LogReader> reader;
   size_t at = scope == services::LogScope::kEverything ? 0 : gateway.log().shards().size() - 1;
   while (true) {

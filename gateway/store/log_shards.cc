@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "gateway/audit/entry.h"
 #include "gateway/base/log.h"
 #include "gateway/base/status_macros.h"
@@ -23,6 +24,9 @@ namespace {
 using enforce::AppendResult;
 using enforce::Strength;
 using Done = absl::AnyInvocable<void(AppendResult)>;
+
+// How often AwaitHead looks: nothing on a call's path waits there, and a sync takes as long.
+constexpr absl::Duration kHeadLook = absl::Milliseconds(2);
 
 bool IsShardName(absl::string_view name) {
   return name.size() == 6 && name[4] == 'h' && (name[5] == '1' || name[5] == '2') &&
@@ -198,6 +202,20 @@ class LogShards::Impl {
     std::lock_guard<std::mutex> lock(mutex_);
     return current_ == nullptr ? 0 : current_->size();
   }
+  bool AwaitHead(absl::Duration patience) const {
+    std::shared_ptr<LogSegments> log;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      log = current_;
+    }
+    if (log == nullptr) return false;
+    const absl::Time deadline = absl::Now() + patience;
+    for (const uint64_t durable = log->size(); log->head_size() < durable;) {
+      if (!log->health().ok() || absl::Now() >= deadline) return false;
+      absl::SleepFor(kHeadLook);
+    }
+    return true;
+  }
 
  private:
   struct Held {
@@ -363,5 +381,6 @@ absl::Status LogShards::Roll(absl::Time now) { return impl_->Roll(now); }
 std::vector<ShardPlace> LogShards::shards() const { return impl_->shards(); }
 std::string LogShards::name() const { return impl_->name(); }
 uint64_t LogShards::size() const { return impl_->size(); }
+bool LogShards::AwaitHead(absl::Duration patience) const { return impl_->AwaitHead(patience); }
 
 }  // namespace domicile::store

@@ -12,7 +12,8 @@
 // the next shard, and entries that come later are written with the index there.
 //
 // Source: design 6.8; docs/audit-log.md, Shards.
-// Thread-safety: thread-safe; Roll and AppendContext by one thread at a time, and they block.
+// Thread-safety: thread-safe; Roll and AppendContext by one thread at a time, and they block, as
+// does AwaitHead.
 // Errors of Append: as log_segments.h; Unavailable while no shard can be opened;
 // FailedPrecondition for a context of more than kContextsMax changes ago.
 // Errors of Open: as log_segments.h, of this shard or, while it is empty, of the last.
@@ -82,6 +83,9 @@ class LogShards final : public enforce::AuditLog {
   // Of the shard that is written; empty and 0 while none can be opened.
   std::string name() const;
   uint64_t size() const;
+  // Waits, at most `patience`, until a signed head covers what was durable when it was called, so
+  // that a reader sees what was answered before it asked. False: not in time, or the log failed.
+  bool AwaitHead(absl::Duration patience) const;
 
  private:
   class Impl;

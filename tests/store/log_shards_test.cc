@@ -119,6 +119,28 @@ TEST_F(LogShardsTest, AreNamedByTheHalfYear) {
   EXPECT_EQ(ShardName(At("2027-01-01T01:00:00+02:00")), "2026h2");  // UTC
 }
 
+TEST_F(LogShardsTest, WhoWaitsForTheHeadReadsWhatWasDurable) {
+  ShardOptions often = Options();
+  often.checkpoint_interval = absl::Milliseconds(20);
+  auto log = Open(std::move(often));
+  ASSERT_OK_AND_ASSIGN(const uint64_t context, log->AppendContext(*audit::Encode(Context(1))));
+  for (uint32_t i = 1; i <= 20; ++i) {
+    ASSERT_OK(AppendAndWait(*log, Alert(context, i), Strength::kDurable).status);
+    ASSERT_TRUE(log->AwaitHead(absl::Minutes(1)));
+    EXPECT_EQ(Read(log->shards()[0]).size(), i + 1);
+  }
+}
+
+TEST_F(LogShardsTest, WhoWaitsForAHeadThatDoesNotComeIsTold) {
+  auto log = Open();
+  EXPECT_TRUE(log->AwaitHead(absl::ZeroDuration()));  // nothing is there that one could cover
+  ASSERT_OK_AND_ASSIGN(const uint64_t context, log->AppendContext(*audit::Encode(Context(1))));
+  ASSERT_OK(AppendAndWait(*log, Alert(context, 1)).status);
+  ASSERT_OK(AppendAndWait(*log, Alert(context, 2), Strength::kDurable).status);
+  EXPECT_FALSE(log->AwaitHead(absl::Milliseconds(20)));
+  EXPECT_EQ(Read(log->shards()[0]).size(), 2u);
+}
+
 TEST_F(LogShardsTest, AProcessThatServesGoesOverToTheNextHalfYear) {
   auto log = Open();
   ASSERT_OK_AND_ASSIGN(const uint64_t old, log->AppendContext(*audit::Encode(Context(1))));

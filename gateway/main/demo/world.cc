@@ -9,10 +9,13 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <list>
 #include <map>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gateway/base/file.h"
@@ -65,17 +68,6 @@ class ReservedPort {
   int fd_ = -1;
 };
 
-bool PortAnswers(int port) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  bool ok = fd >= 0 && connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-  if (fd >= 0) close(fd);
-  return ok;
-}
-
 absl::StatusOr<int> FindPort(std::list<ReservedPort>& reserved) {
   uint32_t random = 0;
   crypto::RandomBytes(&random, sizeof(random));
@@ -92,6 +84,21 @@ std::string LogEnd(const std::string& path) {
   auto text = base::ReadFile(path, kFileBytesMax);
   if (!text.ok()) return "";
   return text->size() <= kLogShownBytes ? *text : text->substr(text->size() - kLogShownBytes);
+}
+
+// Of a file that grows; 0 when it is not there.
+int64_t SizeOf(const std::string& path) {
+  std::error_code none;
+  const auto size = std::filesystem::file_size(path, none);
+  return none ? 0 : static_cast<int64_t>(size);
+}
+
+// The gateway's own word that data plane and control listener serve. Its ports are no sign: the
+// data port takes connections before that, and the program without a control plane has one port.
+bool SaysReady(const std::string& log, int64_t from) {
+  std::ifstream file(log);
+  file.seekg(from);
+  return absl::StrContains(std::string(std::istreambuf_iterator<char>(file), {}), "gateway.ready");
 }
 
 absl::Status WriteSecret(const std::string& path, absl::string_view text) {
@@ -369,20 +376,22 @@ class LocalWorld final : public World {
     process.command.push_back(path(region + "/gateway.yaml"));
     process.log_file = path(region + "/gateway.log");
     process.log_stdout = true;
+    log_begins_[region] = SizeOf(process.log_file);
     DOMICILE_ASSIGN_OR_RETURN(gateways_[region], Process::Start(process));
     return absl::OkStatus();
   }
 
   absl::Status AwaitGateway(const std::string& region) {
     const absl::Time deadline = absl::Now() + kStartTimeout;
-    while (!PortAnswers(ports_[region].data)) {
+    const std::string log = path(region + "/gateway.log");
+    while (!SaysReady(log, log_begins_[region])) {
       std::optional<int> code = gateways_[region]->exit_code();
       if (code.has_value() || absl::Now() > deadline) {
         return absl::UnavailableError(absl::StrCat(
-            "gateway ", region, code ? absl::StrCat(" ended with ", *code) : " does not listen",
-            "; the end of its log:\n", LogEnd(path(region + "/gateway.log"))));
+            "gateway ", region, code ? absl::StrCat(" ended with ", *code) : " is not ready",
+            "; the end of its log:\n", LogEnd(log)));
       }
-      absl::SleepFor(absl::Milliseconds(10));  // nothing tells when another process listens
+      absl::SleepFor(absl::Milliseconds(10));  // another process writes it; nothing else tells
     }
     return absl::OkStatus();
   }
@@ -390,6 +399,7 @@ class LocalWorld final : public World {
   WorldOptions options_;
   std::map<std::string, RegionPorts> ports_;
   std::list<ReservedPort> reserved_;
+  std::map<std::string, int64_t> log_begins_;  // bytes of a gateway's log from before its start
   std::map<std::string, std::unique_ptr<crypto::CertificateAuthority>> authorities_;
   std::map<std::string, std::unique_ptr<Issuer>> staff_issuers_, login_issuers_;
   std::map<std::string, std::unique_ptr<Process>> services_, gateways_;
