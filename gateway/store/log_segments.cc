@@ -100,6 +100,12 @@ class LogSegments::Impl {
     std::lock_guard<std::mutex> lock(mutex_);
     return head_size_;
   }
+  bool AwaitHead(absl::Duration patience) const {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const auto over = [this, durable = size_] { return head_size_ >= durable || !health_.ok(); };
+    covered_.wait_for(lock, absl::ToChronoNanoseconds(patience), over);
+    return health_.ok() && over();
+  }
   absl::Status health() const {
     std::lock_guard<std::mutex> lock(mutex_);
     return absl::Status(health_.code(), health_.message());
@@ -220,6 +226,7 @@ class LogSegments::Impl {
     head_ = writer_.chain().head();
     head_size_ = writer_.chain().head_size();
     health_ = status;
+    covered_.notify_all();
   }
 
   // Readers outside see the head in a file of its own; also how a log that was cut back shows.
@@ -247,6 +254,7 @@ class LogSegments::Impl {
 
   mutable std::mutex mutex_;  // guards what follows; held for a few moves, never over I/O
   std::condition_variable work_;
+  mutable std::condition_variable covered_;
   std::deque<Request> queue_;
   size_t queued_entries_ = 0;
   size_t queued_bytes_ = 0;
@@ -290,6 +298,7 @@ uint64_t LogSegments::size() const { return impl_->size(); }
 void LogSegments::Close() { impl_->Close(); }
 std::string LogSegments::head() const { return impl_->head(); }
 uint64_t LogSegments::head_size() const { return impl_->head_size(); }
+bool LogSegments::AwaitHead(absl::Duration patience) const { return impl_->AwaitHead(patience); }
 absl::Status LogSegments::health() const { return impl_->health(); }
 
 }  // namespace domicile::store

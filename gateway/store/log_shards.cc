@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "gateway/audit/entry.h"
 #include "gateway/base/log.h"
 #include "gateway/base/status_macros.h"
@@ -24,9 +23,6 @@ namespace {
 using enforce::AppendResult;
 using enforce::Strength;
 using Done = absl::AnyInvocable<void(AppendResult)>;
-
-// How often AwaitHead looks: nothing on a call's path waits there, and a sync takes as long.
-constexpr absl::Duration kHeadLook = absl::Milliseconds(2);
 
 bool IsShardName(absl::string_view name) {
   return name.size() == 6 && name[4] == 'h' && (name[5] == '1' || name[5] == '2') &&
@@ -208,13 +204,7 @@ class LogShards::Impl {
       std::lock_guard<std::mutex> lock(mutex_);
       log = current_;
     }
-    if (log == nullptr) return false;
-    const absl::Time deadline = absl::Now() + patience;
-    for (const uint64_t durable = log->size(); log->head_size() < durable;) {
-      if (!log->health().ok() || absl::Now() >= deadline) return false;
-      absl::SleepFor(kHeadLook);
-    }
-    return true;
+    return log != nullptr && log->AwaitHead(patience);
   }
 
  private:

@@ -16,6 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
 #include "acme/profiles/v1/profiles.grpc.pb.h"
 #include "gateway/main/demo/people.h"
 #include "gtest/gtest.h"
@@ -120,13 +121,22 @@ TEST_F(Neighbours, P1AServiceThatDiesUnderAStreamEndsIt) {
       grpc::CreateChannel(regions_->world().gateway_address("eu"),
                           grpc::SslCredentials({credentials->roots, credentials->private_key,
                                                 credentials->certificate_chain})));
-  grpc::ClientContext context;
-  context.AddMetadata("authorization", "Bearer " + *token);
   pb::WatchRequest request;
   request.set_user_id(demo::kEuNoTicket);
-  auto stream = stub->Watch(&context, request);
   pb::Profile profile;
-  ASSERT_TRUE(stream->Read(&profile));
+  std::unique_ptr<grpc::ClientContext> context;
+  std::unique_ptr<grpc::ClientReader<pb::Profile>> stream;
+  // Each event loop finds out by itself that the service is back.
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  while (true) {
+    context = std::make_unique<grpc::ClientContext>();
+    context->AddMetadata("authorization", "Bearer " + *token);
+    stream = stub->Watch(context.get(), request);
+    if (stream->Read(&profile)) break;
+    const grpc::Status status = stream->Finish();
+    ASSERT_LT(absl::Now(), deadline) << status.error_message();
+    stream.reset();
+  }
   regions_->world().service("eu")->Kill();
   EXPECT_FALSE(stream->Read(&profile));
   const grpc::Status status = stream->Finish();
