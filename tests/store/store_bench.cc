@@ -20,6 +20,7 @@
 #include "gateway/audit/entry.h"
 #include "gateway/crypto/digest.h"
 #include "tests/store/log_fixture.h"
+#include "tests/support/budget.h"
 #include "tests/support/temp_dir.h"
 
 namespace domicile::store {
@@ -87,6 +88,8 @@ void BenchEntry() {
   double decoded = CpuMicros();
   printf("typical DECISION: %zu bytes; CPU: encode %.2f us, decode %.2f us (%zu)\n", bytes.size(),
          (encoded - start) / kTimes, (decoded - encoded) / kTimes, sum % 10);
+  support::Budget("bytes of a typical DECISION", static_cast<double>(bytes.size()), 300, "bytes");
+  support::Budget("read an entry back, for 1 M/s a core", (decoded - encoded) / kTimes, 1, "us");
 }
 
 // What the disk does with the same bytes and nothing else.
@@ -151,6 +154,12 @@ void BenchAppends(const std::string& directory, enforce::Strength strength, size
   printf("%-10s depth %5zu: %8.0f/s  p50 %6.0f us  p99 %6.0f us  failed %zu\n",
          strength == enforce::Strength::kDurable ? "DURABLE" : "INTEGRATED", depth,
          times.size() / seconds, times[times.size() / 2], times[times.size() * 99 / 100], failed);
+  if (strength == enforce::Strength::kDurable && depth == 64)
+    support::Budget("durable append at depth 64, p99", times[times.size() * 99 / 100] / 1e3, 3,
+                    "ms");
+  if (strength == enforce::Strength::kIntegrated && depth == 1)
+    support::Budget("append until a signed head covers it, p50", times[times.size() / 2] / 1e3, 2,
+                    "ms");
 }
 
 }  // namespace
