@@ -237,17 +237,7 @@ void Exchange::Do(enforce::Register& effect) {
       });
 }
 
-void Exchange::Do(enforce::Append& effect) {
-  context_.ports.audit->Append(
-      std::move(effect.entries), effect.strength,
-      [gate = context_.gate, context = &context_, number = number_,
-       question = effect.question](enforce::AppendResult result) {
-        Answered(gate, context, number, &FeedByNumber,
-                 [context, question, result = std::move(result)]() mutable {
-                   return enforce::Appended{question, std::move(result), context->Now()};
-                 });
-      });
-}
+void Exchange::Do(enforce::Append& effect) { context_.Append(number_, effect); }
 
 void Exchange::Do(enforce::SendHeaders&) {
   if (downstream_ == nullptr || headers_sent_) return;

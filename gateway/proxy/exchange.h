@@ -48,6 +48,9 @@ class Exchange final : public StreamUser,
   // The data plane stops: the call ends with UNAVAILABLE.
   void OnShutdown();
 
+  // The answer of a port, when the call is still there.
+  static void FeedByNumber(LoopContext* context, uint64_t number, enforce::Event event);
+
   // StreamUser, of the caller's stream:
   void OnHeaders(const HeaderBlock&, bool) override {}
   void OnData(absl::string_view bytes) override;
@@ -110,7 +113,6 @@ class Exchange final : public StreamUser,
   void Do(enforce::CancelUpstream& effect);
   void Do(enforce::SetTimer& effect);
   void Do(enforce::Done& effect);
-  static void FeedByNumber(LoopContext* context, uint64_t number, enforce::Event event);
   void AddResponseStart(HeaderBlock* headers) const;
   void BeginTellingHome();
   void EndTellingHome();

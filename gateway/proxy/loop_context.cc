@@ -36,9 +36,18 @@ LoopContext::LoopContext(EventLoop& event_loop, const DataPlaneOptions& plane_op
       ports(plane_ports),
       budgets(peer_budgets),
       replays(replay_window),
-      tokens(kTokensRemembered) {}
+      tokens(kTokensRemembered),
+      durable_(*this, enforce::Strength::kDurable),
+      integrated_(*this, enforce::Strength::kIntegrated) {}
 
 LoopContext::~LoopContext() { gate->Close(); }
+
+void LoopContext::Append(uint64_t call, enforce::Append& effect) {
+  const bool durable = effect.strength == enforce::Strength::kDurable;
+  AppendBatch& other = durable ? integrated_ : durable_;
+  if (other.Holds(call)) other.Flush();
+  (durable ? durable_ : integrated_).Add(call, effect);
+}
 
 std::string LoopContext::Randomness(size_t size_bytes) {
   if (random_offset_ + size_bytes > random_.size()) {

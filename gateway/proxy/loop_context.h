@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "gateway/enforce/call.h"
+#include "gateway/proxy/append_batch.h"
 #include "gateway/proxy/data_plane.h"
 #include "gateway/proxy/event_loop.h"
 #include "gateway/proxy/hold_budget.h"
@@ -105,6 +106,8 @@ struct LoopContext {
   // Fresh random bytes, drawn from the system in larger pieces.
   std::string Randomness(size_t size_bytes);
   absl::Time Now() const { return ports.clock->Now(); }
+  // Goes to the log at the end of this turn, with what other calls want recorded.
+  void Append(uint64_t call, enforce::Append& effect);
 
   EventLoop& loop;
   const std::shared_ptr<LoopGate> gate;
@@ -134,6 +137,7 @@ struct LoopContext {
   LoopCounters counters;
 
  private:
+  AppendBatch durable_, integrated_;  // by strength
   std::string random_;
   size_t random_offset_ = 0;
 };

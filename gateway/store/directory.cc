@@ -9,11 +9,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "gateway/audit/reference.h"
 #include "gateway/base/bytes.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/store/homes_file.h"
 #include "gateway/store/homes_table.h"
+#include "gateway/store/person_cache.h"
 #include "gateway/store/sqlite.h"
 
 namespace domicile::store {
@@ -46,6 +46,22 @@ Tri Either(Tri a, Tri b) {
   return a == Tri::kFalse && b == Tri::kFalse ? Tri::kFalse : Tri::kUnknown;
 }
 
+// A journalist under her cat's name is one: any name of a person counts for all.
+void SetProtection(const DirectoryOptions& options, const KnownPerson& known, SubjectFacts& facts) {
+  if (options.protected_set) {
+    std::shared_ptr<const ProtectedSet> set = options.protected_set();
+    if (set == nullptr) return;  // both unknown
+    facts.protected_person = facts.minor = Tri::kFalse;
+    for (const DataSubject& name : known.names) {
+      Protection protection = set->Find(name);
+      facts.protected_person = Either(facts.protected_person, protection.protected_person);
+      facts.minor = Either(facts.minor, protection.minor);
+    }
+    return;
+  }
+  facts.protected_person = facts.minor = Tri::kFalse;
+}
+
 template <class Q>
 std::vector<Q> TakeBatch(std::deque<Q>& queue) {
   size_t count = std::min(queue.size(), kBatchMax);
@@ -76,6 +92,10 @@ class SqliteDirectory::Impl {
 
   void Locate(LocateQuestion question) {
     absl::Status status = CheckSubjects(question.subjects);
+    if (status.ok()) {
+      std::optional<LocateResult> known = FromMemory(question.subjects);
+      if (known) return question.done(*std::move(known));
+    }
     if (status.ok()) status = Enqueue(locates_, question);
     if (!status.ok()) question.done(LocateResult{.status = status, .subjects = {}});
   }
@@ -89,7 +109,11 @@ class SqliteDirectory::Impl {
 
   // Runs `command` in a transaction on the directory's thread and waits for it.
   absl::Status RunCommand(absl::AnyInvocable<absl::Status(HomesTable&)> command) {
-    return RunAndWait([&] { return InTransaction([&] { return command(*table_); }); });
+    return RunAndWait([&] {
+      const absl::Status status = InTransaction([&] { return command(*table_); });
+      cache_.ForgetAll();  // whether it was committed or not: nobody has been told yet
+      return status;
+    });
   }
 
   // What was overwritten leaves the write-ahead file, too.
@@ -170,18 +194,22 @@ class SqliteDirectory::Impl {
       }
       return absl::OkStatus();
     });
+    for (const RegisterQuestion& question : questions)
+      for (const DataSubject& subject : question.subjects) cache_.Forget(subject);
     for (size_t i = 0; i < questions.size(); ++i)
       questions[i].done(all.ok() ? std::move(results[i]) : Outward(all));
   }
 
   absl::Status RegisterOne(const RegisterQuestion& question) {
     for (const DataSubject& subject : question.subjects) {
-      for (const std::string& region : IndexedHomes(subject)) {
-        if (region != question.region) return HomeElsewhere();
+      for (const enforce::DatedHome& home : HomesElsewhere(subject)) {
+        if (home.region != question.region) return HomeElsewhere();
       }
       DOMICILE_ASSIGN_OR_RETURN(std::optional<PersonRow> person, table_->Find(subject));
       std::vector<enforce::DatedHome> homes;
       if (person) {
+        // Found under another name: what is known under the rest of them changes as well.
+        if (person->subject.id != subject.id) cache_.ForgetAll();
         DOMICILE_ASSIGN_OR_RETURN(homes, table_->Homes(*person));
       } else {
         DOMICILE_ASSIGN_OR_RETURN(person, table_->Add(subject));
@@ -204,67 +232,59 @@ class SqliteDirectory::Impl {
     return absl::UnavailableError(status.message());
   }
 
-  LocateResult Answer(const std::vector<DataSubject>& subjects) {
+  // Of people who were all asked for just now; on the caller's thread.
+  std::optional<LocateResult> FromMemory(const std::vector<DataSubject>& subjects) {
+    const PersonCache::Clock::time_point now = PersonCache::Clock::now();
     LocateResult result;
     result.subjects.reserve(subjects.size());
     for (const DataSubject& subject : subjects) {
-      absl::StatusOr<SubjectFacts> facts = FactsOf(subject);
-      if (!facts.ok()) return LocateResult{.status = Outward(facts.status()), .subjects = {}};
-      result.subjects.push_back(*std::move(facts));
+      const std::shared_ptr<const KnownPerson> known = cache_.Find(subject, now);
+      if (known == nullptr) return std::nullopt;
+      result.subjects.push_back(FactsOf(subject, *known));
     }
     return result;
   }
 
-  absl::StatusOr<SubjectFacts> FactsOf(const DataSubject& subject) {
-    SubjectFacts facts;
-    std::vector<DataSubject> names = {subject};
-    DOMICILE_ASSIGN_OR_RETURN(std::optional<PersonRow> person, table_->Find(subject));
-    for (const std::string& region : IndexedHomes(subject))
-      facts.homes.push_back({.region = region, .since = absl::InfinitePast()});
-    if (person) {
-      DOMICILE_ASSIGN_OR_RETURN(std::vector<enforce::DatedHome> homes, table_->Homes(*person));
-      facts.homes.insert(facts.homes.end(), homes.begin(), homes.end());
-      facts.reference_key = person->reference_key;
-      DOMICILE_ASSIGN_OR_RETURN(std::vector<std::string> aliases, table_->Aliases(*person));
-      names.push_back(person->subject);
-      for (std::string& alias : aliases)
-        names.push_back({.name_space = subject.name_space, .id = std::move(alias)});
-    } else if (!options_.reference_ring_key.empty()) {
-      facts.reference_key = audit::DerivePersonKey(
-          options_.reference_ring_key, audit::Role::kDataSubject, subject.name_space, subject.id);
+  LocateResult Answer(const std::vector<DataSubject>& subjects) {
+    LocateResult result;
+    result.subjects.reserve(subjects.size());
+    for (const DataSubject& subject : subjects) {
+      absl::StatusOr<std::shared_ptr<const KnownPerson>> person =
+          ReadPerson(*table_, subject, options_.reference_ring_key);
+      if (!person.ok()) return LocateResult{.status = Outward(person.status()), .subjects = {}};
+      cache_.Put(subject, *person, PersonCache::Clock::now());
+      result.subjects.push_back(FactsOf(subject, **person));
     }
-    SetProtection(names, facts);
+    return result;
+  }
+
+  // What is known of the person now; lists and index are asked each time.
+  SubjectFacts FactsOf(const DataSubject& subject, const KnownPerson& known) const {
+    SubjectFacts facts;
+    facts.homes = HomesElsewhere(subject);
+    facts.homes.insert(facts.homes.end(), known.homes.begin(), known.homes.end());
+    facts.reference_key = known.reference_key;
+    SetProtection(options_, known, facts);
     return facts;
   }
 
-  std::vector<std::string> IndexedHomes(const DataSubject& subject) const {
+  // By the index of other regions, which has no dates.
+  std::vector<enforce::DatedHome> HomesElsewhere(const DataSubject& subject) const {
     std::shared_ptr<const HomeIndex> index;
     if (options_.home_index) index = options_.home_index();
-    if (index == nullptr) return {};
-    auto regions = index->Find(subject);
-    return {regions.begin(), regions.end()};
-  }
-
-  // A journalist under her cat's name is one: any name of a person counts for all.
-  void SetProtection(const std::vector<DataSubject>& names, SubjectFacts& facts) const {
-    if (!options_.protected_set) {
-      facts.protected_person = facts.minor = Tri::kFalse;
-      return;
-    }
-    std::shared_ptr<const ProtectedSet> set = options_.protected_set();
-    if (set == nullptr) return;  // both unknown
-    facts.protected_person = facts.minor = Tri::kFalse;
-    for (const DataSubject& name : names) {
-      Protection protection = set->Find(name);
-      facts.protected_person = Either(facts.protected_person, protection.protected_person);
-      facts.minor = Either(facts.minor, protection.minor);
-    }
+    std::vector<enforce::DatedHome> homes;
+    if (index == nullptr) return homes;
+    for (const std::string& region : index->Find(subject))
+      homes.push_back({.region = region, .since = absl::InfinitePast()});
+    return homes;
   }
 
   DirectoryOptions options_;
   // The thread's own.
   std::unique_ptr<Sqlite> database_;
   std::unique_ptr<HomesTable> table_;
+
+  PersonCache cache_;  // filled by the thread alone
 
   std::mutex mutex_;  // guards the queues; held for a few moves, never over I/O
   std::condition_variable work_;

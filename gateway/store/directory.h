@@ -6,8 +6,10 @@
 // Look-ups of many calls share one transaction; writes are synced (WAL,
 // synchronous=FULL) before anybody hears of them.
 // Source: design 5.5, 6.4, 6.5; docs/files.md for the import format and the tables.
+// People who were asked for within the last second are answered from memory
+// (person_cache.h).
 // Thread-safety: thread-safe. Answers come on the directory's own thread, or at
-// once on the caller's when the queue is full; `done` must not block.
+// once on the caller's from memory or when the queue is full; `done` must not block.
 // Errors: Unavailable when SQLite or the disk fails; ResourceExhausted when the
 // queue is full; AlreadyExists for a person whose home is elsewhere. No error
 // holds an id.

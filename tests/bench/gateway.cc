@@ -1,9 +1,9 @@
-// The gateway that is measured: the real data plane, policy engine and log, one event loop.
+// The gateway that is measured: the real data plane, policy engine, homes and log, one event loop.
 //
 //   bench_gateway DIRECTORY UPSTREAM_PORT [LOOPS]
 //
-// DIRECTORY exists and is empty. The log lies in it: on tmpfs a call costs what it computes, on a
-// disk also what the disk costs. Writes there ca.pem, server.pem, server.key, client.pem and
+// DIRECTORY exists and is empty. Log and homes lie in it: on tmpfs a call costs what it computes,
+// on a disk also what the disk costs. Writes there ca.pem, server.pem, server.key, client.pem and
 // client.key for TLS with everybody, and `metadata` for calls that are decided. Prints one line:
 // the port for plaintext, the port for TLS; ends with its standard input.
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #include "gateway/base/check.h"
 #include "gateway/crypto/issue_certificate.h"
 #include "gateway/crypto/tls.h"
+#include "gateway/store/directory.h"
 #include "tests/proxy/world.h"
 #include "tests/store/log_fixture.h"
 
@@ -78,6 +79,14 @@ int Run(const std::string& directory, uint16_t upstream, uint32_t loops) {
   log_options.signer = store::LogSigner();
   auto log = store::LogSegments::Open(std::move(log_options));
   DOMICILE_CHECK(log.ok());
+  store::DirectoryOptions homes_options;
+  homes_options.path = directory + "/homes.sqlite";
+  auto homes = store::SqliteDirectory::Open(std::move(homes_options));
+  DOMICILE_CHECK(homes.ok());
+  DOMICILE_CHECK(
+      (*homes)
+          ->SetHome({{"acme.user", "u-1"}, "eu", absl::FromUnixSeconds(1'500'000'000), {}})
+          .ok());
   static const base::SystemClock clock;
   proxy::World world(
       upstream,
@@ -85,7 +94,7 @@ int Run(const std::string& directory, uint16_t upstream, uint32_t loops) {
         options.loops = loops;
         options.listeners.push_back({"127.0.0.1", 0, certificates.ServerTls(clock)});
       },
-      log->get());
+      log->get(), homes->get());
   std::ofstream(directory + "/metadata")
       << "authorization: " << proxy::SupportToken() << "\ndomicile-purpose: support\n";
   printf("%u %u\n", world.plane->ports()[0], world.plane->ports()[1]);

@@ -357,7 +357,7 @@ std::string GetRequest(absl::string_view id) {
 // ---- World --------------------------------------------------------------------------------------
 
 World::World(uint16_t upstream_port, const std::function<void(DataPlaneOptions&)>& change,
-             enforce::AuditLog* audit) {
+             enforce::AuditLog* audit, enforce::Directory* homes) {
   DataPlaneOptions options;
   options.listeners = {{"127.0.0.1", 0, nullptr}};
   UpstreamOptions upstream;
@@ -367,8 +367,9 @@ World::World(uint16_t upstream_port, const std::function<void(DataPlaneOptions&)
   options.loops = 1;
   if (change) change(options);
   directory.SetHome("u-1", "eu");
-  auto made = DataPlane::Create(options, {&directory, audit != nullptr ? audit : &log, &clock},
-                                MakeServed());
+  auto made = DataPlane::Create(
+      options, {homes != nullptr ? homes : &directory, audit != nullptr ? audit : &log, &clock},
+      MakeServed());
   if (!made.ok()) fprintf(stderr, "%s\n", made.status().ToString().c_str());
   DOMICILE_CHECK(made.ok());
   plane = *std::move(made);

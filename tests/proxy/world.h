@@ -61,10 +61,10 @@ std::string GetRequest(absl::string_view id);
 
 struct World {
   // One upstream with both services at `upstream_port` on loopback; `change` may alter options.
-  // `audit` takes the place of `log` when it is given.
+  // `audit` takes the place of `log` when it is given, `homes` that of `directory`.
   explicit World(uint16_t upstream_port,
                  const std::function<void(DataPlaneOptions&)>& change = nullptr,
-                 enforce::AuditLog* audit = nullptr);
+                 enforce::AuditLog* audit = nullptr, enforce::Directory* homes = nullptr);
   ~World();
   uint16_t port() const { return plane->ports().front(); }
   // Waits (for events, not for time) until `holds`; false after ten seconds.

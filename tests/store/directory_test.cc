@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "gateway/audit/reference.h"
 #include "gateway/base/bytes.h"
+#include "gateway/store/person_cache.h"
 #include "tests/support/notification.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
@@ -296,6 +298,56 @@ TEST_F(DirectoryTest, AFullQueueIsSaidAtOnce) {
 }
 
 // A created person's home survives the process that registered it.
+TEST_F(DirectoryTest, P3NoAnswerFromMemoryIsOlderThanTheLastChange) {
+  EXPECT_TRUE(FactsOf(User("u-1")).homes.empty());
+  EXPECT_TRUE(FactsOf(User("cat")).homes.empty());
+  ASSERT_OK(RegisterAndWait(*directory_, {User("u-1")}, "eu"));
+  ASSERT_EQ(FactsOf(User("u-1")).homes.size(), 1u);
+  ASSERT_OK(directory_->SetHome({User("u-1"), "us", kThen + absl::Hours(1), {"cat"}}));
+  EXPECT_EQ(FactsOf(User("u-1")).homes.size(), 2u);
+  EXPECT_EQ(FactsOf(User("cat")).homes.size(), 2u);
+  ASSERT_OK(directory_->DestroyReferenceKey(User("cat")));
+  EXPECT_EQ(FactsOf(User("u-1")).reference_key, "");
+  EXPECT_EQ(FactsOf(User("cat")).reference_key, "");
+}
+
+TEST_F(DirectoryTest, P3WhoWasAskedForJustNowIsAnsweredOnTheCallersThread) {
+  ASSERT_OK(RegisterAndWait(*directory_, {User("u-1")}, "eu"));
+  const auto answers_here = [&](std::vector<DataSubject> people) {
+    support::Notification done;
+    std::thread::id thread;
+    directory_->Locate(std::move(people), [&](LocateResult result) {
+      EXPECT_OK(result.status);
+      thread = std::this_thread::get_id();
+      done.Notify();
+    });
+    done.WaitForNotification();
+    return thread == std::this_thread::get_id();
+  };
+  EXPECT_FALSE(answers_here({User("u-1")}));
+  EXPECT_TRUE(answers_here({User("u-1")}));
+  EXPECT_FALSE(answers_here({User("u-1"), User("u-2")}));  // all or none
+  EXPECT_TRUE(answers_here({User("u-2"), User("u-1")}));
+}
+
+TEST(PersonCacheTest, KeepsForASecondAndForgetsTheOldestHalf) {
+  PersonCache cache;
+  const PersonCache::Clock::time_point then{};
+  cache.Put(User("u-0"), std::make_shared<KnownPerson>(), then);
+  EXPECT_NE(cache.Find(User("u-0"), then + PersonCache::kKeptFor - std::chrono::nanoseconds(1)),
+            nullptr);
+  EXPECT_EQ(cache.Find(User("u-0"), then + PersonCache::kKeptFor), nullptr);
+  // The namespace's end is no matter of taste.
+  EXPECT_EQ(cache.Find({.name_space = "acme.useru", .id = "-0"}, then), nullptr);
+  for (size_t i = 1; i <= PersonCache::kPeopleMax / 2; ++i)
+    cache.Put(User(absl::StrCat("u-", i)), std::make_shared<KnownPerson>(), then);
+  EXPECT_NE(cache.Find(User("u-0"), then), nullptr);
+  for (size_t i = 1; i <= PersonCache::kPeopleMax / 2; ++i)
+    cache.Put(User(absl::StrCat("v-", i)), std::make_shared<KnownPerson>(), then);
+  EXPECT_EQ(cache.Find(User("u-0"), then), nullptr);
+  EXPECT_NE(cache.Find(User("v-1"), then), nullptr);
+}
+
 TEST(P3Directory, KillNineLosesNoHomeThatWasAcknowledged) {
   support::TempDir dir;
   DirectoryOptions options;
