@@ -19,8 +19,12 @@ size_t VarintSize(uint64_t value) {
 }
 
 void AppendVarint(uint64_t value, std::string* out) {
-  for (; value >= 0x80; value >>= 7) out->push_back(static_cast<char>(value | 0x80));
-  out->push_back(static_cast<char>(value));
+  if (value < 0x80) return out->push_back(static_cast<char>(value));
+  char bytes[10];
+  size_t size = 0;
+  for (; value >= 0x80; value >>= 7) bytes[size++] = static_cast<char>(value | 0x80);
+  bytes[size++] = static_cast<char>(value);
+  out->append(bytes, size);
 }
 
 bool ConsumeVarint(absl::string_view* bytes, uint64_t* value) {

@@ -5,7 +5,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "gateway/enforce/call_state.h"
 #include "gateway/enforce/errors.h"
 
@@ -305,11 +304,13 @@ bool CallState::MayKnowAll() const {
 
 std::vector<std::pair<std::string, std::string>> CallState::Trailers() const {
   std::vector<std::pair<std::string, std::string>> trailers;
-  std::vector<std::string> names;
+  trailers.reserve(4);
+  std::string origins;
   for (access::RegionIndex region : origins_) {
-    names.push_back(snapshot_->policy->vocabulary().regions.Name(region));
+    absl::StrAppend(&origins, origins.empty() ? "" : ",",
+                    snapshot_->policy->vocabulary().regions.Name(region));
   }
-  if (!names.empty()) trailers.emplace_back("domicile-origin", absl::StrJoin(names, ","));
+  if (!origins.empty()) trailers.emplace_back("domicile-origin", std::move(origins));
   trailers.emplace_back("domicile-withheld", absl::StrCat(withheld_));
   trailers.emplace_back("domicile-masked", absl::StrCat(masked_));
   if (!MayKnowAll()) trailers.emplace_back("domicile-complete", "unknown");

@@ -12,6 +12,17 @@
 namespace domicile::proxy {
 namespace limits = base::limits;
 
+namespace {
+
+// Values that no other call has: in the dynamic table they would push out what every call repeats,
+// here and at the peer.
+bool IsOfOneCall(absl::string_view name) {
+  return name == "domicile-decision-id" || name == "grpc-timeout" ||
+         name == "domicile-forward-bin" || name == "grpc-status-details-bin";
+}
+
+}  // namespace
+
 NameValues ToNameValues(const HeaderBlock& headers) {
   NameValues out;
   out.reserve(headers.size());
@@ -23,6 +34,7 @@ NameValues ToNameValues(const HeaderBlock& headers) {
     field.namelen = name.size();
     field.value = reinterpret_cast<uint8_t*>(const_cast<char*>(value.data()));
     field.valuelen = value.size();
+    if (IsOfOneCall(name)) field.flags = NGHTTP2_NV_FLAG_NO_INDEX;
     out.push_back(field);
   }
   return out;

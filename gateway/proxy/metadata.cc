@@ -41,7 +41,10 @@ bool ValidMetadataKey(absl::string_view key) {
 }
 
 bool ValidAsciiValue(absl::string_view value) {
-  return std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+  // Every byte, without an early end: that is many bytes at a step, and a token has hundreds.
+  bool valid = true;
+  for (char c : value) valid &= c >= 0x20 && c <= 0x7e;
+  return valid;
 }
 
 std::optional<std::string> DecodeBinaryValue(absl::string_view value) {
