@@ -64,6 +64,8 @@ class Connection final : public EventLoop::FdHandler, public EventLoop::Flushabl
   // Closes now; the user gets OnConnectionClosed before this returns.
   void Close(const absl::Status& why);
   bool open() const { return fd_ >= 0; }
+  // OnConnected was called: something can be said to the peer.
+  bool connected() const { return announced_; }
   // Null on plaintext, and until the handshake is done.
   const crypto::TlsStream* tls() const { return tls_.get(); }
   // Peer's IP address without port, "" when unknown. Personal data: never logged.
@@ -74,8 +76,8 @@ class Connection final : public EventLoop::FdHandler, public EventLoop::Flushabl
 
  private:
   Connection(EventLoop& loop, int fd, std::unique_ptr<crypto::TlsStream> tls, bool connecting);
-  void ReadAll();
-  bool Deliver(absl::string_view bytes);  // network bytes, through TLS if there is
+  void ReadSome();
+  void Deliver(absl::string_view bytes);  // network bytes, through TLS if there is
   bool WriteOut();                        // false when the socket takes no more or failed
   // Sends from `bytes`; how much the socket took. Closes on an error.
   size_t Send(absl::string_view bytes);

@@ -17,6 +17,7 @@
 #include "gateway/crypto/tls.h"
 #include "gateway/proxy/exchange.h"
 #include "gateway/proxy/health.h"
+#include "gateway/proxy/http2_session.h"
 #include "gateway/proxy/loop_context.h"
 #include "gateway/proxy/resolver.h"
 #include "gateway/proxy/server.h"
@@ -123,6 +124,8 @@ class DataPlane::Impl {
 absl::Status DataPlane::Impl::Init(Served served) {
   if (ports_.directory == nullptr || ports_.audit == nullptr || ports_.clock == nullptr)
     return absl::InvalidArgumentError("directory, audit log and clock are all needed");
+  absl::Status library = CheckHttp2Library();
+  if (!library.ok()) return library;
   absl::flat_hash_set<std::string> services;
   for (const UpstreamOptions& upstream : options_.upstreams) {
     for (const std::string& service : upstream.services)

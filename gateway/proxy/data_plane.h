@@ -7,7 +7,8 @@
 // Thread-safety: thread-safe. Start, Drain and Stop are called by one thread.
 // Lifetime: the ports outlive the data plane; an answer of a port after Stop is dropped.
 // Errors: Create gives InvalidArgument for options that make no sense, Unavailable when an address
-// cannot be listened on, FailedPrecondition when another gateway holds the lock file.
+// cannot be listened on, FailedPrecondition when another gateway holds the lock file or the HTTP/2
+// library is too old.
 // Limits: base/limits.h, data plane. Units: bytes and absl::Duration.
 #ifndef DOMICILE_GATEWAY_PROXY_DATA_PLANE_H_
 #define DOMICILE_GATEWAY_PROXY_DATA_PLANE_H_
@@ -97,9 +98,12 @@ struct DataPlaneOptions {
   size_t held_bytes_max = base::limits::kHeldBytesMax;
   size_t held_bytes_per_peer_max = base::limits::kHeldBytesPerPeerMax;
   uint32_t streams_per_connection_max = 1024;
+  size_t connections_max = base::limits::kConnectionsMax;  // of all loops together
   absl::Duration unary_time_max = base::limits::kUnaryTimeMax;
   // For TLS handshake, preface and SETTINGS, and for one header block.
   absl::Duration ready_timeout = base::limits::kReadyTimeout;
+  // For a caller to take any of what waits for it.
+  absl::Duration stalled_timeout = base::limits::kStalledTimeout;
 };
 
 struct DataPlanePorts {

@@ -35,6 +35,10 @@ class HeaderBlock {
   // asks Count too.
   std::optional<absl::string_view> Find(absl::string_view name) const;
   size_t Count(absl::string_view name) const;
+  // Memory that it holds beside itself.
+  size_t capacity_bytes() const {
+    return bytes_.capacity() + (fields_.capacity() > 16 ? fields_.capacity() * sizeof(Field) : 0);
+  }
   // Names and values and 32 bytes a field, as HPACK counts (RFC 7541 section 4.1).
   size_t decoded_size_bytes() const { return bytes_.size() + 32 * fields_.size(); }
 

@@ -248,7 +248,9 @@ class Http2Callbacks {
   static ssize_t Read(Http2SessionState& state, Http2Stream& stream, size_t length,
                       uint32_t* flags) {
     size_t size = std::min(length, stream.unsent_bytes_);
-    if (size == 0 && !stream.local_ended_) {
+    // An end that was never sent must not be sent for a stream that is cancelled: what came before
+    // it would be taken for all there is.
+    if (stream.abandoned_ || (size == 0 && !stream.local_ended_)) {
       stream.deferred_ = true;
       return NGHTTP2_ERR_DEFERRED;
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "gateway/base/check.h"
 #include "gateway/base/limits.h"
 #include "gateway/proxy/http2_state.h"
@@ -98,9 +99,9 @@ void Http2Stream::DiscardUnsent() {
 
 void Http2Stream::Reset(Http2Error error) {
   Http2SessionState& state = *session_->state_;
-  if (state.closing_) return;
+  if (state.closing_ || abandoned_) return;
   local_ended_ = true;
-  nghttp2_submit_rst_stream(state.session_, NGHTTP2_FLAG_NONE, id_, static_cast<uint32_t>(error));
+  if (!state.Abandon(*this)) state.SubmitReset(*this, error);
   session_->connection_->WriteSoon();
 }
 
@@ -135,7 +136,8 @@ Http2SessionState::Http2SessionState(Http2Session& outer, EventLoop& loop,
       settings_(limits::kSettingsBurst, limits::kSettingsPerSecond),
       resets_(limits::kResetBurst, limits::kResetsPerSecond),
       empty_frames_(limits::kEmptyFrameBurst, limits::kEmptyFramesPerSecond),
-      priorities_(limits::kIgnoredFrameBurst, limits::kIgnoredFramesPerSecond) {
+      priorities_(limits::kIgnoredFrameBurst, limits::kIgnoredFramesPerSecond),
+      cancels_(limits::kCancelBurst, limits::kCancelsPerSecond) {
   session_ = NewNghttp2Session(this);
 }
 
@@ -166,14 +168,17 @@ void Http2SessionState::FreeStream(Http2Stream* stream) {
   if (stream->next_ != nullptr) stream->next_->prev_ = stream->prev_;
   (stream->prev_ != nullptr ? stream->prev_->next_ : streams_) = stream->next_;
   --open_streams_;
+  if (stream->abandoned_) --abandoned_streams_;
   busy_ = loop_.now();
   std::unique_ptr<Http2Stream> owned(stream);
   if (free_.size() >= limits::kFreeStreamsMax) return;
-  // Header memory is kept for the next stream, everything else starts over.
+  // Header memory of the usual size is kept for the next stream, everything else starts over.
   HeaderBlock received = std::move(stream->received_);
-  received.Clear();
   *owned = Http2Stream();
-  owned->received_ = std::move(received);
+  if (received.capacity_bytes() <= limits::kFreeHeaderBytesMax) {
+    received.Clear();
+    owned->received_ = std::move(received);
+  }
   free_.push_back(std::move(owned));
 }
 
@@ -215,6 +220,20 @@ void Http2SessionState::Sent(Http2Stream& stream, size_t size) {
   if (stream.user_ != nullptr) stream.user_->OnDrained();
 }
 
+void Http2SessionState::SubmitReset(Http2Stream& stream, Http2Error error) {
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, static_cast<uint32_t>(error));
+}
+
+bool Http2SessionState::Abandon(Http2Stream& stream) {
+  // What has not left yet is taken back without a frame.
+  if (options_.role == Http2Role::kServer || !stream.sent_ || Allow(cancels_)) return false;
+  stream.DiscardUnsent();
+  stream.abandoned_ = true;
+  ++abandoned_streams_;
+  worn_ = true;
+  return true;
+}
+
 void Http2SessionState::ArmHousekeeping() {
   // Often enough for the shortest of the limits that it watches.
   bool urgent = !ready_ || headers_begun_ != 0;
@@ -240,6 +259,11 @@ void Http2SessionState::Housekeeping() {
   for (Http2Stream* stream = streams_; stream != nullptr; stream = stream->next_) {
     if (stream->unsent_bytes_ > 0 && late(stream->progress_, options_.stalled_timeout))
       stream->Reset(Http2Error::kCancel);
+    if (stream->abandoned_ && !stream->reset_ && Allow(cancels_)) {
+      stream->reset_ = true;
+      SubmitReset(*stream, Http2Error::kCancel);
+      outer_.connection_->WriteSoon();
+    }
   }
   if (ready_ && open_streams_ > 0 && ping_sent_ == 0 && late(heard_, options_.keepalive_interval)) {
     ping_sent_ = now;
@@ -247,6 +271,13 @@ void Http2SessionState::Housekeeping() {
     outer_.connection_->WriteSoon();
   }
   ArmHousekeeping();
+}
+
+absl::Status CheckHttp2Library() {
+  constexpr int kVersionMin = 0x013400;  // 1.52.0, Debian 12
+  if (nghttp2_version(kVersionMin) != nullptr) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("nghttp2 ", nghttp2_version(0)->version_str,
+                                                    " is older than 1.52.0: install a newer one"));
 }
 
 // ---- Http2Session -------------------------------------------------------------------------------
@@ -300,6 +331,7 @@ Http2Stream* Http2Session::Open(const HeaderBlock& headers, bool end_stream, Str
 bool Http2Session::accepts_streams() const {
   const Http2SessionState& state = *state_;
   return state.ready_ && !state.closing_ && !state.goaway_received_ && !state.draining_ &&
+         !state.worn_ &&
          state.open_streams_ < nghttp2_session_get_remote_settings(
                                    state.session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
@@ -307,6 +339,7 @@ bool Http2Session::accepts_streams() const {
 size_t Http2Session::open_streams() const { return state_->open_streams_; }
 bool Http2Session::ready() const { return state_->ready_; }
 bool Http2Session::abused() const { return state_->abused_; }
+bool Http2Session::worn() const { return state_->worn_; }
 
 void Http2Session::Drain() {
   Http2SessionState& state = *state_;
@@ -343,6 +376,8 @@ void Http2Session::Close(Http2Error error, absl::string_view why) {
   state.abuse_ = why;
   state.abused_ = error != Http2Error::kNoError;
   state.CloseStreams(error == Http2Error::kNoError ? Http2Error::kCancel : error);
+  // Before the handshake is done no byte of ours goes out, and none would ever end the connection.
+  if (!connection_->connected()) return connection_->Close(absl::UnavailableError(why));
   connection_->WriteSoon();
 }
 
@@ -365,6 +400,10 @@ bool Http2Session::OnBytes(absl::string_view bytes) {
 
 bool Http2Session::Produce(std::string& out, size_t room) {
   Http2SessionState& state = *state_;
+  if (state.worn_ && !state.worn_told_) {
+    state.worn_told_ = true;
+    state.user_.OnGoaway();
+  }
   size_t begin = out.size();
   state.out_ = &out;
   while (!state.closing_ && out.size() - begin < room) {
@@ -388,7 +427,7 @@ bool Http2Session::Produce(std::string& out, size_t room) {
   }
   bool finished = nghttp2_session_want_read(state.session_) == 0 &&
                   nghttp2_session_want_write(state.session_) == 0;
-  bool drained = state.goaway_sent_ && state.open_streams_ == 0 &&
+  bool drained = state.goaway_sent_ && state.open_streams_ == state.abandoned_streams_ &&
                  nghttp2_session_want_write(state.session_) == 0;
   return !(finished || drained);
 }

@@ -19,6 +19,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "gateway/base/limits.h"
 #include "gateway/proxy/connection.h"
 #include "gateway/proxy/event_loop.h"
 #include "gateway/proxy/header_block.h"
@@ -76,7 +77,9 @@ class Http2Stream {
   // Forgets what was queued and has not left. Only before SendTrailers or Reset: what is cut off
   // here is missed by the peer.
   void DiscardUnsent();
-  // At once; unsent data is dropped.
+  // Unsent data is dropped and nothing more is sent. At once; but a client that has reset too many
+  // on its connection abandons the stream: its server hears of it later, or when the connection
+  // closes.
   void Reset(Http2Error error);
   // Gives `size` received bytes back to the peer's stream window.
   void Consume(size_t size);
@@ -106,7 +109,9 @@ class Http2Stream {
   bool body_started_ = false;  // a data source is attached
   bool deferred_ = false;      // data source waits for SendData
   bool above_low_water_ = false;
-  bool sent_ = false;  // HEADERS left (client)
+  bool sent_ = false;       // HEADERS left (client)
+  bool abandoned_ = false;  // to be reset when that may be done again (client)
+  bool reset_ = false;      // abandoned, and reset by now
   size_t unsent_bytes_ = 0;
   size_t unsent_offset_ = 0;  // into unsent_[unsent_first_]
   size_t unsent_first_ = 0;
@@ -127,13 +132,19 @@ class SessionUser {
   virtual void OnOversizedRequest(Http2Stream& stream) = 0;
   // The peer's SETTINGS are in (client: streams may be opened).
   virtual void OnReady() = 0;
-  // The peer sent GOAWAY: no new streams.
+  // No new streams: the peer sent GOAWAY, or too many streams were reset here. In the second case
+  // the session closes when only streams are left that nobody waits for.
   virtual void OnGoaway() = 0;
   // A stream ended (client: there may be room for another).
   virtual void OnStreamClosed() = 0;
   // Last event: the connection is closed, all streams got OnClosed. Destroy later, not here.
   virtual void OnSessionClosed(const absl::Status& why) = 0;
 };
+
+// FailedPrecondition when the HTTP/2 library that this process runs with is older than the one
+// whose behaviour under attack is tested here (attack 21, CVE-2026-27135 and its like). Debian
+// mends without a new number; what can be seen is only what is too old for any of it.
+absl::Status CheckHttp2Library();
 
 enum class Http2Role : uint8_t { kServer, kClient };
 
@@ -147,8 +158,9 @@ class Http2Session final : public Connection::User {
     absl::Duration ready_timeout = absl::Seconds(10);       // connect, TLS, preface, SETTINGS
     absl::Duration keepalive_interval = absl::Seconds(60);  // PING after that long without a byte
     absl::Duration keepalive_timeout = absl::Seconds(20);
-    absl::Duration idle_timeout = absl::Minutes(10);     // no stream for that long
-    absl::Duration stalled_timeout = absl::Seconds(60);  // unsent bytes and no progress
+    absl::Duration idle_timeout = absl::Minutes(10);  // no stream for that long
+    // Unsent bytes and no progress.
+    absl::Duration stalled_timeout = base::limits::kStalledTimeout;
   };
 
   Http2Session(EventLoop& loop, std::unique_ptr<Connection> connection, const Options& options,
@@ -163,6 +175,8 @@ class Http2Session final : public Connection::User {
   bool ready() const;
   // Closed for what the peer did.
   bool abused() const;
+  // Client: out of use because too many of its streams were reset.
+  bool worn() const;
   // Server: GOAWAY in two phases; closes when the last stream ended.
   void Drain();
   // GOAWAY with `error`, then closes.

@@ -57,6 +57,10 @@ class Http2SessionState {
   int Abuse(absl::string_view what);
   void SubmitBody(Http2Stream& stream, const HeaderBlock& headers, bool end);
   void Sent(Http2Stream& stream, size_t size);
+  // A client's stream that must not be reset now, because its server would count that against the
+  // connection that all callers share. False: it may.
+  bool Abandon(Http2Stream& stream);
+  void SubmitReset(Http2Stream& stream, Http2Error error);
 
   Http2Session& outer_;
   EventLoop& loop_;
@@ -73,6 +77,9 @@ class Http2SessionState {
   std::string last_bytes_;      // hand-written GOAWAY
   std::string* out_ = nullptr;  // where frames go during Produce
   size_t open_streams_ = 0;
+  size_t abandoned_streams_ = 0;  // of the open ones
+  bool worn_ = false;             // some stream was abandoned: OnGoaway is due or was called
+  bool worn_told_ = false;
   Http2Stream* streams_ = nullptr;
   std::vector<std::unique_ptr<Http2Stream>> free_;
   EventLoop::Tick started_ = 0;
@@ -88,6 +95,7 @@ class Http2SessionState {
   RateLimit resets_;
   RateLimit empty_frames_;
   RateLimit priorities_;
+  RateLimit cancels_;  // ours, as a client
 };
 
 // http2_callbacks.cc

@@ -86,7 +86,7 @@ void Listener::Stop() {
 void Listener::OnFdReady(uint32_t) {
   for (int i = 0; i < kAcceptsPerIteration; ++i) {
     if (context_.counters.connections_open.value() >=
-        base::limits::kConnectionsMax / std::max<size_t>(1, context_.loops)) {
+        context_.options.connections_max / std::max<size_t>(1, context_.loops)) {
       Stop();
       return resume_.Arm(kAcceptPause);
     }
@@ -116,6 +116,7 @@ void ServerSession::Begin(LoopContext& context, int fd,
   options.role = Http2Role::kServer;
   options.max_concurrent_streams = context.options.streams_per_connection_max;
   options.ready_timeout = context.options.ready_timeout;
+  options.stalled_timeout = context.options.stalled_timeout;
   auto stream = tls == nullptr ? nullptr : crypto::TlsStream::Server(tls);
   session->session_ = std::make_unique<Http2Session>(
       context.loop, Connection::Accepted(context.loop, fd, std::move(stream)), options, *session);

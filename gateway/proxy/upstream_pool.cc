@@ -143,7 +143,8 @@ void UpstreamPool::Conn::OnGoaway() {
   Slot* slot = slot_;
   pool_.retired_.push_back(slot->Remove(this));
   Leave();
-  slot->Lost(/*was_ready=*/true);
+  // A connection that is worn says nothing about the server.
+  session_->worn() ? slot->Connect() : slot->Lost(/*was_ready=*/true);
   pool_.Serve();
 }
 

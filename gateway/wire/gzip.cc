@@ -29,6 +29,14 @@ class Inflater {
   bool ready_ = false;
 };
 
+// ISIZE, the last four bytes of a member: how long it is when it is inflated, modulo 2^32.
+size_t SaidSize(absl::string_view compressed) {
+  size_t said = 0;
+  for (size_t i = 1; i <= 4 && i <= compressed.size(); ++i)
+    said = said << 8 | static_cast<unsigned char>(compressed[compressed.size() - i]);
+  return said;
+}
+
 Bytef* AsBytes(const char* p) { return reinterpret_cast<Bytef*>(const_cast<char*>(p)); }
 
 }  // namespace
@@ -42,28 +50,38 @@ absl::StatusOr<std::string> Gunzip(absl::string_view compressed, size_t output_b
   z_stream& stream = inflater.stream();
   stream.next_in = AsBytes(compressed.data());
   stream.avail_in = static_cast<uInt>(compressed.size());
+  // Room is taken once, for what the trailer says: growing towards the cap would hold three times
+  // as much at its end. What says that it is over the cap is only counted.
+  const size_t said = SaidSize(compressed);
+  const bool kept = said <= output_bytes_max;
   std::string out;
+  if (kept) out.reserve(said + 1);
+  size_t used = 0;
   for (;;) {
-    // One byte beyond the cap tells "exactly the cap" from "more".
-    const size_t used = out.size();
-    const size_t room = std::min(kChunkBytes, output_bytes_max + 1 - used);
-    out.resize(used + room);
-    stream.next_out = AsBytes(out.data() + used);
+    // One byte beyond tells "exactly" from "more".
+    const size_t room = std::min(kChunkBytes, (kept ? said : output_bytes_max) + 1 - used);
+    const size_t at = kept ? used : 0;
+    out.resize(at + room);
+    stream.next_out = AsBytes(out.data() + at);
     stream.avail_out = static_cast<uInt>(room);
     const int result = inflate(&stream, Z_NO_FLUSH);
-    out.resize(used + room - stream.avail_out);
-    if (out.size() > output_bytes_max) {
+    used += room - stream.avail_out;
+    if (used > output_bytes_max) {
       return absl::ResourceExhaustedError(
           absl::StrCat("decompressed message is over the limit of ", output_bytes_max, " bytes"));
     }
     if (result == Z_STREAM_END) break;
-    if (result != Z_OK || (stream.avail_in == 0 && stream.avail_out != 0)) {
+    if ((kept && used > said) || result != Z_OK ||
+        (stream.avail_in == 0 && stream.avail_out != 0)) {
       return absl::InvalidArgumentError("not a whole gzip member");
     }
   }
-  if (stream.avail_in != 0) {
+  // A member that ended in order is as long as its trailer says (RFC 1952 section 2.3.1), so this
+  // is what `said` was not read from.
+  if (stream.avail_in != 0 || used != said) {
     return absl::InvalidArgumentError("bytes after the first gzip member");
   }
+  out.resize(used);
   return out;
 }
 

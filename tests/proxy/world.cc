@@ -321,14 +321,15 @@ Served MakeServed() {
   return served;
 }
 
-std::string SupportToken(const std::string& country) {
+std::string SupportToken(const std::string& country, absl::Duration lifetime) {
   int64_t now = absl::ToUnixSeconds(absl::Now());
   std::string input = absl::StrCat(
       Base64Url(R"({"alg":"EdDSA","kid":"k1","typ":"JWT"})"), ".",
       Base64Url(absl::StrCat(
           R"({"iss":"https://staff.example","sub":"s-1","aud":"domicile","iat":)", now - 5,
-          R"(,"nbf":)", now - 5, R"(,"exp":)", now + 600, R"(,"roles":["support"],"residence":")",
-          country, R"(","entity":"acme-ie","loc":")", country, R"("})")));
+          R"(,"nbf":)", now - 5, R"(,"exp":)", now + absl::ToInt64Seconds(lifetime),
+          R"(,"roles":["support"],"residence":")", country, R"(","entity":"acme-ie","loc":")",
+          country, R"("})")));
   auto signature = IssuerKey().Sign(input);
   DOMICILE_CHECK(signature.ok());
   return absl::StrCat("Bearer ", input, ".", Base64Url(*signature));

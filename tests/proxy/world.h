@@ -52,7 +52,8 @@ std::shared_ptr<const enforce::Snapshot> MakeSnapshot();
 std::shared_ptr<const wire::Schema> MakeSchema();
 Served MakeServed();
 // `authorization` of a support agent in Ireland, or in `country`.
-std::string SupportToken(const std::string& country = "IE");
+std::string SupportToken(const std::string& country = "IE",
+                         absl::Duration lifetime = absl::Minutes(10));
 
 // Message bytes of test.Blob{text} and test.Person{id, ip, mail}.
 std::string Blob(absl::string_view text);

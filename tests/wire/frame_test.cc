@@ -111,6 +111,16 @@ TEST(Gzip, OneByteOverTheCapIsTooMuchAndTheCapItselfIsNot) {
   EXPECT_EQ(Gunzip(packed, 19'999).status().code(), absl::StatusCode::kResourceExhausted);
 }
 
+TEST(Gzip, ATrailerThatLiesAboutTheSizeIsDenied) {
+  const std::string packed = *Gzip(std::string(20'000, 'x'));
+  for (uint32_t said : {0u, 1u, 19'999u, 20'001u, 30'000u, 30'001u, UINT32_MAX}) {
+    std::string lies = packed;
+    for (size_t i = 0; i < 4; ++i)
+      lies[lies.size() - 4 + i] = static_cast<char>(said >> (8 * i) & 0xff);
+    EXPECT_EQ(Gunzip(lies, 30'000).status().code(), absl::StatusCode::kInvalidArgument) << said;
+  }
+}
+
 TEST(Gzip, DeniesEverythingButExactlyOneWholeMember) {
   const std::string packed = *Gzip("a message");
   for (size_t size = 0; size < packed.size(); ++size) {
