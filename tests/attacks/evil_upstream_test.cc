@@ -1,5 +1,6 @@
-// Attack 22 and its kin: an upstream that breaks HTTP/2 or gRPC. UNAVAILABLE to the caller, nothing
-// half-released, the gateway alive.
+// Row 22 further: each way in which an upstream can break HTTP/2 or gRPC. UNAVAILABLE to the
+// caller, nothing half-released, the gateway alive. What it costs is measured in
+// neighbours_test.cc.
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -67,7 +68,7 @@ struct Deaf {
   TestUpstream::Hooks hooks;
 };
 
-TEST(EvilUpstream, IsAskedThreeTimesWhenItNeverLooks) {
+TEST(Attack22DeafUpstream, IsAskedThreeTimesWhenItNeverLooks) {
   Deaf deaf;
   TestUpstream upstream(deaf.hooks);
   {
@@ -79,7 +80,7 @@ TEST(EvilUpstream, IsAskedThreeTimesWhenItNeverLooks) {
   upstream.Stop();
 }
 
-TEST(EvilUpstream, IsAskedOnceForMoreThanIsKept) {
+TEST(Attack22DeafUpstream, IsAskedOnceForMoreThanIsKept) {
   Deaf deaf;
   TestUpstream upstream(deaf.hooks);
   {
@@ -91,9 +92,9 @@ TEST(EvilUpstream, IsAskedOnceForMoreThanIsKept) {
   upstream.Stop();
 }
 
-class EvilFrames : public testing::TestWithParam<Evil> {};
+class Attack22EvilFrames : public testing::TestWithParam<Evil> {};
 
-TEST_P(EvilFrames, AreUnavailableAndTheGatewayGoesOn) {
+TEST_P(Attack22EvilFrames, AreUnavailableAndTheGatewayGoesOn) {
   const Evil& evil = GetParam();
   Threads threads;
   TestUpstream::Hooks hooks;
@@ -127,7 +128,7 @@ TEST_P(EvilFrames, AreUnavailableAndTheGatewayGoesOn) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Data, EvilFrames,
+    Data, Attack22EvilFrames,
     testing::Values(
         Evil{"upper-case key", Headers({{"X-Evil", "a"}}) + Trailers({{"grpc-status", "0"}})},
         Evil{"CR LF in a trailer",

@@ -69,6 +69,19 @@ std::string GrpcMessage(const std::string& bytes) {
   return std::string(1, '\0') + Put32(static_cast<uint32_t>(bytes.size())) + bytes;
 }
 
+std::string Indexed(std::string entry) {
+  entry[0] = 0x40;
+  return entry;
+}
+
+std::string AckSettings() { return Frame(kSettings, kAck, 0, ""); }
+
+std::string Raw::Preface() {
+  // SETTINGS_HEADER_TABLE_SIZE 0: every block of the gateway can be read by itself.
+  return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" +
+         Frame(kSettings, 0, 0, std::string("\0\1", 2) + Put32(0));
+}
+
 Raw Raw::Connect(uint16_t port, bool preface) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -80,7 +93,7 @@ Raw Raw::Connect(uint16_t port, bool preface) {
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   Raw raw(fd);
-  if (preface) raw.Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettings, 0, 0, ""));
+  if (preface) raw.Send(Preface());
   return raw;
 }
 
@@ -99,17 +112,19 @@ bool Raw::Send(const std::string& bytes) {
 
 bool Raw::Read(RawFrame* frame) {
   while (true) {
-    if (buffer_.size() >= 9) {
-      size_t size = Get32(std::string(1, '\0') + buffer_.substr(0, 3), 0);
-      if (buffer_.size() >= 9 + size) {
-        frame->type = static_cast<uint8_t>(buffer_[3]);
-        frame->flags = static_cast<uint8_t>(buffer_[4]);
-        frame->stream = Get32(buffer_, 5);
-        frame->payload = buffer_.substr(9, size);
-        buffer_.erase(0, 9 + size);
+    if (buffer_.size() >= used_ + 9) {
+      size_t size = Get32(buffer_, used_) >> 8;
+      if (buffer_.size() >= used_ + 9 + size) {
+        frame->type = static_cast<uint8_t>(buffer_[used_ + 3]);
+        frame->flags = static_cast<uint8_t>(buffer_[used_ + 4]);
+        frame->stream = Get32(buffer_, used_ + 5);
+        frame->payload = buffer_.substr(used_ + 9, size);
+        used_ += 9 + size;
         return true;
       }
     }
+    buffer_.erase(0, used_);
+    used_ = 0;
     char bytes[65536];
     ssize_t size = recv(fd_, bytes, sizeof bytes, 0);
     if (size <= 0) return false;
@@ -121,6 +136,40 @@ bool Raw::ReadUntil(const std::function<bool(const RawFrame&)>& wanted, RawFrame
   while (Read(frame))
     if (wanted(*frame)) return true;
   return false;
+}
+
+Answer Raw::ReadAnswer(uint32_t stream) {
+  Answer answer;
+  RawFrame frame;
+  while (Read(&frame)) {
+    if (frame.type == kGoaway && frame.error() != 0) {
+      answer.error = frame.error();
+      return answer;
+    }
+    if (frame.stream != stream || stream == 0) continue;
+    if (frame.type == kRstStream) {
+      answer.end = Answer::End::kReset;
+      answer.error = frame.error();
+      return answer;
+    }
+    if (frame.type == kData) answer.body += frame.payload;
+    if (frame.type == kHeaders) {
+      auto fields = ReadBlock(frame.payload);
+      DOMICILE_CHECK(fields.has_value());
+      answer.fields.insert(answer.fields.end(), fields->begin(), fields->end());
+    }
+    if ((frame.type == kData || frame.type == kHeaders) && (frame.flags & kEndStream) != 0) {
+      answer.end = Answer::End::kAnswered;
+      return answer;
+    }
+  }
+  return answer;
+}
+
+Answer Raw::AnswerIn(const std::string& plain, uint32_t stream) {
+  Raw raw(-1);
+  raw.buffer_ = plain;
+  return raw.ReadAnswer(stream);
 }
 
 bool Raw::ReadToEnd(RawFrame* goaway) {
