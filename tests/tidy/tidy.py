@@ -64,7 +64,7 @@ CPP_BANNED = [
 SLEEPS = r"\b(sleep_for|sleep_until|usleep|nanosleep|SleepFor)\("
 
 TEXT_ENDINGS = (".md", ".h", ".cc", ".py", ".js", ".mjs", ".ts", ".json", ".yaml", ".yml", ".proto", ".txt",
-                ".cmake", ".sh", ".csv", ".jsonl", ".toml", ".cfg")
+                ".cmake", ".sh", ".csv", ".jsonl", ".toml", ".cfg", ".patch")
 SKIPPED_FOLDERS = {".git", "build", "node_modules", "__pycache__"}
 # The laws quote what they forbid.
 LAW_FILES = {"tests/tidy/tidy.py", "tests/tidy/tidy_test.py"}
@@ -303,6 +303,21 @@ def files_fit_one_sitting(tree):
             yield Breach(path, FILE_LINES_MAX, f"{len(lines)} lines: at most {FILE_LINES_MAX}; make it two files")
 
 
+def planted_bugs_still_fit(tree):
+    """A bug that no longer applies proves nothing, and would be noticed only when somebody fuzzes."""
+    for path, lines in tree.ending(".patch").items():
+        text, old, at = None, [], 1
+        for number, line in enumerate(lines + ["@@"], 1):
+            if line.startswith("--- a/"):
+                text = "\n".join(tree.files.get(line[6:], []))
+            elif line.startswith("@@"):
+                if old and (text is None or "\n".join(old) not in text):
+                    yield Breach(path, at, "the source has moved on: plant the bug anew")
+                old, at = [], number
+            elif line[:1] in (" ", "-") and not line.startswith("--- "):
+                old.append(line[1:])
+
+
 # --- Laws of all text -----------------------------------------------------------------------------
 
 
@@ -444,6 +459,7 @@ LAWS = [
     doors_hide_their_libraries,
     quoted_includes_start_at_the_root, headers_have_guards, headers_say_what_they_are,
     headers_name_errors_and_source, headers_open_no_namespace, cpp_avoids_banned, sources_are_built, files_fit_one_sitting,
+    planted_bugs_still_fit,
     words_are_ours, nothing_is_left_for_later, nothing_names_a_machine, pages_have_one_title,
     links_lead_somewhere, named_tests_exist, named_commands_exist, root_files_are_there, pages_can_be_found,
 ]

@@ -70,6 +70,8 @@ PLANTS = [
     (tidy.cpp_avoids_banned, "tests/policy/noun_test.cc", "std::this_thread::sleep_for(one);\n"),
     (tidy.sources_are_built, "gateway/policy/verb.cc", "int x;\n"),
     (tidy.files_fit_one_sitting, "gateway/policy/noun.cc", "int x;\n" * 900),
+    (tidy.planted_bugs_still_fit, "tests/fuzz/planted/verb.patch",
+     "--- a/gateway/policy/noun.cc\n+++ b/gateway/policy/noun.cc\n@@ -1 +1 @@\n-int gone;\n+int x;\n"),
     (tidy.words_are_ours, "gateway/policy/noun.cc", "// the rulebook of a region\n"),
     (tidy.nothing_is_left_for_later, "gateway/policy/noun.cc", "// TODO: later\n"),
     (tidy.nothing_names_a_machine, "gateway/policy/noun.cc", 'Open("/wo' 'rk/main/policy");\n'),
