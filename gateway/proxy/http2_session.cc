@@ -173,12 +173,11 @@ void Http2SessionState::FreeStream(Http2Stream* stream) {
   std::unique_ptr<Http2Stream> owned(stream);
   if (free_.size() >= limits::kFreeStreamsMax) return;
   // Header memory of the usual size is kept for the next stream, everything else starts over.
+  if (stream->received_.capacity_bytes() > limits::kFreeHeaderBytesMax) return;
   HeaderBlock received = std::move(stream->received_);
+  received.Clear();
   *owned = Http2Stream();
-  if (received.capacity_bytes() <= limits::kFreeHeaderBytesMax) {
-    received.Clear();
-    owned->received_ = std::move(received);
-  }
+  owned->received_ = std::move(received);
   free_.push_back(std::move(owned));
 }
 
