@@ -34,9 +34,16 @@ RawServer::~RawServer() {
   close(fd_);
 }
 
-void RawServer::Start(std::function<std::string(uint32_t stream)> answer) {
+void RawServer::Start(std::function<std::string(uint32_t stream)> answer,
+                      const std::string& entries) {
   answer_ = std::move(answer);
+  settings_ = Frame(kSettings, 0, 0, entries);
   accept_ = std::thread([this] { Accept(); });
+}
+
+void RawServer::Say(const std::string& bytes) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (int fd : open_) send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
 
 void RawServer::Accept() {
@@ -60,10 +67,11 @@ void RawServer::Serve(int fd) {
     Raw raw(fd);
     char preface[24];
     if (recv(fd, preface, sizeof preface, MSG_WAITALL) == sizeof preface) {
-      raw.Send(Frame(kSettings, 0, 0, ""));
+      raw.Send(settings_);
       RawFrame frame;
       while (raw.Read(&frame)) {
         if (frame.type == kRstStream) ++resets_;
+        if (frame.type == kHeaders) ++streams_;
         const bool whole =
             (frame.type == kData || frame.type == kHeaders) && (frame.flags & kEndStream) != 0;
         if (!whole) continue;

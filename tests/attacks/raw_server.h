@@ -23,15 +23,18 @@ class RawServer {
   RawServer(const RawServer&) = delete;
   RawServer& operator=(const RawServer&) = delete;
   uint16_t port() const { return port_; }
-  // Connections that came and that are open; whole requests and resets that came on any.
+  // Connections that came and that are open; streams, whole requests and resets that came on any.
   size_t accepted() const { return accepted_; }
   size_t open();
+  size_t streams() const { return streams_; }
   size_t requests() const { return requests_; }
   size_t resets() const { return resets_; }
-  // From now on each connection is greeted with SETTINGS, and each request on it, once its last
-  // frame came, is answered with the bytes that `answer` gives for its stream. `answer` is called
-  // by one thread at a time.
-  void Start(std::function<std::string(uint32_t stream)> answer);
+  // From now on each connection is greeted with SETTINGS of these entries, and each request on it,
+  // once its last frame came, is answered with the bytes that `answer` gives for its stream.
+  // `answer` is called by one thread at a time.
+  void Start(std::function<std::string(uint32_t stream)> answer, const std::string& entries = "");
+  // On every open connection.
+  void Say(const std::string& bytes);
 
  private:
   void Accept();
@@ -40,7 +43,8 @@ class RawServer {
   int fd_;
   uint16_t port_ = 0;
   std::function<std::string(uint32_t)> answer_;
-  std::atomic<size_t> accepted_{0}, requests_{0}, resets_{0};
+  std::string settings_;
+  std::atomic<size_t> accepted_{0}, streams_{0}, requests_{0}, resets_{0};
   std::mutex mutex_;  // guards threads_, open_ and calls of answer_
   std::list<std::thread> threads_;
   std::list<int> open_;
