@@ -108,6 +108,14 @@ void ReadLimits(YamlMap root, Limits& out) {
   out.loops = static_cast<uint32_t>(root.OptionalInt("loops", 0, 256, out.loops));
   out.unary_time = root.OptionalDuration("unary_time", out.unary_time);
   out.drain = root.OptionalDuration("drain", out.drain);
+  out.connections =
+      static_cast<uint32_t>(root.OptionalInt("connections", 1, 1'000'000, out.connections));
+  for (auto [name, time] :
+       {std::pair("ready_time", &out.ready_time), std::pair("stalled_time", &out.stalled_time)}) {
+    *time = root.OptionalDuration(name, *time);
+    if (*time < absl::Milliseconds(100) || *time > absl::Minutes(10))
+      root.Problem(name, "must be from 100ms to 10m");
+  }
   if (out.hold_bytes_peer < out.message_bytes || out.hold_bytes < out.hold_bytes_peer) {
     root.node().Problem(root.issues(), "must hold: message_bytes <= hold_bytes_peer <= hold_bytes");
   }

@@ -120,6 +120,9 @@ struct Limits {
   uint32_t streams = 1'024;                                       // concurrent, a client connection
   uint32_t loops = 0;                                             // event loops; 0: one a core
   absl::Duration unary_time = base::limits::kUnaryTimeMax;        // of a call without a deadline
+  uint32_t connections = base::limits::kConnectionsMax;           // open, of all listeners
+  absl::Duration ready_time = base::limits::kReadyTimeout;        // handshakes; a header block
+  absl::Duration stalled_time = base::limits::kStalledTimeout;    // unsent bytes that nobody takes
   absl::Duration drain = absl::Seconds(30);                       // for open calls after SIGTERM
 };
 

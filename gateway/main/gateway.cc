@@ -83,6 +83,9 @@ proxy::DataPlaneOptions MakeDataPlaneOptions(const control::GatewayConfig& confi
   options.held_bytes_per_peer_max = config.limits.hold_bytes_peer;
   options.streams_per_connection_max = config.limits.streams;
   options.unary_time_max = config.limits.unary_time;
+  options.connections_max = config.limits.connections;
+  options.ready_timeout = config.limits.ready_time;
+  options.stalled_timeout = config.limits.stalled_time;
   return options;
 }
 

@@ -168,6 +168,7 @@ absl::Status DataPlane::Impl::AddPools(LoopContext& context) {
     const UpstreamOptions& upstream = options_.upstreams[i];
     auto pool = PoolOptions(upstream.endpoints, upstream.tls);
     if (!pool.ok()) return pool.status();
+    pool->session.limits = &context.counters.limits;
     pool->tls_host = upstream.tls_host;
     pool->spiffe = upstream.spiffe;
     context.upstreams.push_back(
@@ -181,6 +182,7 @@ absl::Status DataPlane::Impl::AddPools(LoopContext& context) {
     const PeerOptions& peer = options_.peers[i];
     auto pool = PoolOptions(peer.endpoints, peer.tls);
     if (!pool.ok()) return pool.status();
+    pool->session.limits = &context.counters.limits;
     pool->spiffe = peer.spiffe;
     context.peers.push_back(
         std::make_unique<UpstreamPool>(context.loop, resolver_, *std::move(pool)));
@@ -312,6 +314,8 @@ DataPlaneCounters DataPlane::Impl::counters() const {
     sum.calls_forwarded_upstream += one.calls_forwarded_upstream.value();
     sum.calls_forwarded_peer += one.calls_forwarded_peer.value();
     sum.calls_sent_again += one.calls_sent_again.value();
+    for (size_t limit = 0; limit < kLimitCount; ++limit)
+      sum.limits_hit[limit] += one.limits.Of(static_cast<Limit>(limit));
   }
   sum.held_bytes = budgets_.all()->used_bytes();
   return sum;

@@ -13,6 +13,7 @@
 #ifndef DOMICILE_GATEWAY_PROXY_DATA_PLANE_H_
 #define DOMICILE_GATEWAY_PROXY_DATA_PLANE_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,6 +30,7 @@
 #include "gateway/enforce/ports.h"
 #include "gateway/enforce/snapshot.h"
 #include "gateway/identity/forward.h"
+#include "gateway/proxy/limit_counters.h"
 #include "gateway/wire/mask.h"
 #include "gateway/wire/schema.h"
 
@@ -126,6 +128,7 @@ struct DataPlaneCounters {
   uint64_t calls_forwarded_peer = 0;
   uint64_t calls_sent_again = 0;
   uint64_t held_bytes = 0;
+  std::array<uint64_t, kLimitCount> limits_hit{};  // by Limit
 };
 
 class DataPlane {

@@ -161,6 +161,10 @@ void Exchange::OnClosed(Http2Error, bool) {
 
 void Exchange::Feed(enforce::Event event) {
   if (done_) return;
+  if (const auto* hit = std::get_if<enforce::LimitHit>(&event)) {
+    if (hit->reason == Reason::kMessageTooLarge) context_.counters.limits.Hit(Limit::kMessage);
+    if (hit->reason == Reason::kOverloaded) context_.counters.limits.Hit(Limit::kHeldBytes);
+  }
   call_.On(std::move(event), effects_);
   if (running_) return;  // the loop below is on the stack and goes on with what was added
   running_ = true;
@@ -301,6 +305,7 @@ void Exchange::BeginTellingHome() {
   const size_t bytes = request_.held_bytes;
   if (context_.telling_home >= base::limits::kToldHomeMax ||
       context_.telling_home_bytes + bytes > base::limits::kToldHomeBytesMax) {
+    context_.counters.limits.Hit(Limit::kToldHome);
     return;
   }
   telling_home_ = true;

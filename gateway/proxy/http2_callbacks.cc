@@ -26,22 +26,27 @@ class Http2Callbacks {
     auto& state = State(user_data);
     switch (head->type) {
       case NGHTTP2_PING:
-        return state.Allow(state.pings_) ? 0 : state.Abuse("too many pings");
+        return state.Allow(state.pings_) ? 0 : state.Abuse(Limit::kPings, "too many pings");
       case NGHTTP2_SETTINGS:
-        return state.Allow(state.settings_) ? 0 : state.Abuse("too many settings");
+        return state.Allow(state.settings_) ? 0
+                                            : state.Abuse(Limit::kSettings, "too many settings");
       case NGHTTP2_RST_STREAM:
-        return state.Allow(state.resets_) ? 0 : state.Abuse("too many resets");
+        return state.Allow(state.resets_) ? 0 : state.Abuse(Limit::kResets, "too many resets");
       case NGHTTP2_DATA:
         if (head->length > 0 || (head->flags & NGHTTP2_FLAG_END_STREAM) != 0) return 0;
-        return state.Allow(state.empty_frames_) ? 0 : state.Abuse("too many empty frames");
+        return state.Allow(state.empty_frames_)
+                   ? 0
+                   : state.Abuse(Limit::kEmptyFrames, "too many empty frames");
       case NGHTTP2_HEADERS:
       case NGHTTP2_WINDOW_UPDATE:
       case NGHTTP2_GOAWAY:
         return 0;
       case NGHTTP2_PUSH_PROMISE:  // an upstream may send it until it has read our SETTINGS
-        return state.Abuse("push");
+        return state.Abuse(Limit::kIgnoredFrames, "push");
       default:  // PRIORITY and frames that may not come here
-        return state.Allow(state.priorities_) ? 0 : state.Abuse("too many ignored frames");
+        return state.Allow(state.priorities_)
+                   ? 0
+                   : state.Abuse(Limit::kIgnoredFrames, "too many ignored frames");
     }
   }
 
@@ -73,7 +78,7 @@ class Http2Callbacks {
     stream->received_count_ += 1;
     if (stream->received_size_ > limits::kHeaderBytesClose ||
         stream->received_count_ > limits::kHeaderFieldsClose)
-      return state.Abuse("header block without end");
+      return state.Abuse(Limit::kHeaderBomb, "header block without end");
     if (stream->received_size_ > limits::kHeaderBytesMax ||
         stream->received_count_ > limits::kHeaderFieldsMax) {
       stream->headers_oversized_ = true;
@@ -89,6 +94,12 @@ class Http2Callbacks {
   static int OnInvalidHeader(nghttp2_session*, const nghttp2_frame*, const uint8_t*, size_t,
                              const uint8_t*, size_t, uint8_t, void*) {
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+
+  // Refused before any other callback; told nowhere else.
+  static int OnInvalidFrame(nghttp2_session*, const nghttp2_frame*, int error, void* user_data) {
+    if (error == NGHTTP2_ERR_REFUSED_STREAM) State(user_data).Hit(Limit::kStreams);
+    return 0;
   }
 
   static int OnDataChunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* data,
@@ -149,6 +160,7 @@ class Http2Callbacks {
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     bool server = state.options_.role == Http2Role::kServer;
     if (stream->headers_oversized_) {
+      state.Hit(Limit::kHeaderBlock);
       stream->remote_ended_ = end;
       if (server && !stream->got_headers_) {
         stream->got_headers_ = true;
@@ -185,7 +197,7 @@ class Http2Callbacks {
       // MadeYouReset (CVE-2025-8671): a peer that makes us reset streams counts as one that resets.
       uint32_t error = frame->rst_stream.error_code;
       if (error == NGHTTP2_NO_ERROR || error == NGHTTP2_CANCEL) return 0;
-      if (!state.Allow(state.resets_)) state.abuse_ = "too many broken streams";
+      if (!state.Allow(state.resets_)) state.Abuse(Limit::kResets, "too many broken streams");
       return 0;
     }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
@@ -280,6 +292,7 @@ nghttp2_session* NewNghttp2Session(Http2SessionState* state) {
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, C::OnBeginHeaders);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, C::OnHeader);
   nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, C::OnInvalidHeader);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, C::OnInvalidFrame);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, C::OnDataChunk);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, C::OnFrameReceived);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, C::OnFrameSent);

@@ -195,7 +195,8 @@ void Http2SessionState::CloseStreams(Http2Error error) {
 
 bool Http2SessionState::Allow(RateLimit& limit) { return limit.Take(loop_.now()); }
 
-int Http2SessionState::Abuse(absl::string_view what) {
+int Http2SessionState::Abuse(Limit limit, absl::string_view what) {
+  Hit(limit);
   abuse_ = what;
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -229,6 +230,7 @@ bool Http2SessionState::Abandon(Http2Stream& stream) {
   stream.DiscardUnsent();
   stream.abandoned_ = true;
   ++abandoned_streams_;
+  if (!worn_) Hit(Limit::kCancels);
   worn_ = true;
   return true;
 }
@@ -245,10 +247,14 @@ void Http2SessionState::Housekeeping() {
   auto late = [now](EventLoop::Tick since, absl::Duration limit) {
     return now - since > absl::ToInt64Milliseconds(limit);
   };
-  if (!ready_ && late(started_, options_.ready_timeout))
+  if (!ready_ && late(started_, options_.ready_timeout)) {
+    Hit(Limit::kReadyTime);
     return outer_.Close(Http2Error::kNoError, "not ready in time");
-  if (headers_begun_ != 0 && late(headers_begun_, options_.ready_timeout))
+  }
+  if (headers_begun_ != 0 && late(headers_begun_, options_.ready_timeout)) {
+    Hit(Limit::kHeaderTime);
     return outer_.Close(Http2Error::kEnhanceYourCalm, "header block without end");
+  }
   if (ping_sent_ != 0 && late(ping_sent_, options_.keepalive_timeout))
     return outer_.Close(Http2Error::kNoError, "no answer to a ping");
   if (ready_ && open_streams_ == 0 && late(busy_, options_.idle_timeout)) {
@@ -256,8 +262,10 @@ void Http2SessionState::Housekeeping() {
     if (!draining_) outer_.Drain();
   }
   for (Http2Stream* stream = streams_; stream != nullptr; stream = stream->next_) {
-    if (stream->unsent_bytes_ > 0 && late(stream->progress_, options_.stalled_timeout))
+    if (stream->unsent_bytes_ > 0 && late(stream->progress_, options_.stalled_timeout)) {
+      Hit(Limit::kStalled);
       stream->Reset(Http2Error::kCancel);
+    }
     if (stream->abandoned_ && !stream->reset_ && Allow(cancels_)) {
       stream->reset_ = true;
       SubmitReset(*stream, Http2Error::kCancel);
@@ -392,6 +400,7 @@ bool Http2Session::OnBytes(absl::string_view bytes) {
   if (taken >= 0) return true;
   if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return false;
   bool flood = taken == NGHTTP2_ERR_CALLBACK_FAILURE || taken == NGHTTP2_ERR_FLOODED;
+  if (taken == NGHTTP2_ERR_FLOODED) state.Hit(Limit::kFlood);
   Close(flood ? Http2Error::kEnhanceYourCalm : Http2Error::kProtocolError,
         state.abuse_.empty() ? "broken HTTP/2" : state.abuse_);
   return true;

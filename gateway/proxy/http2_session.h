@@ -23,6 +23,7 @@
 #include "gateway/proxy/connection.h"
 #include "gateway/proxy/event_loop.h"
 #include "gateway/proxy/header_block.h"
+#include "gateway/proxy/limit_counters.h"
 
 namespace domicile::proxy {
 
@@ -161,6 +162,7 @@ class Http2Session final : public Connection::User {
     absl::Duration idle_timeout = absl::Minutes(10);  // no stream for that long
     // Unsent bytes and no progress.
     absl::Duration stalled_timeout = base::limits::kStalledTimeout;
+    LimitCounters* limits = nullptr;  // null: nobody counts; outlives the session
   };
 
   Http2Session(EventLoop& loop, std::unique_ptr<Connection> connection, const Options& options,

@@ -54,7 +54,10 @@ class Http2SessionState {
   // What a peer may do only so often. False: too much, the session is to be closed.
   bool Allow(RateLimit& limit);
   // Called by nghttp2's callbacks when the peer is beyond patience; makes them return failure.
-  int Abuse(absl::string_view what);
+  int Abuse(Limit limit, absl::string_view what);
+  void Hit(Limit limit) {
+    if (options_.limits != nullptr) options_.limits->Hit(limit);
+  }
   void SubmitBody(Http2Stream& stream, const HeaderBlock& headers, bool end);
   void Sent(Http2Stream& stream, size_t size);
   // A client's stream that must not be reset now, because its server would count that against the

@@ -19,6 +19,7 @@
 #include "gateway/proxy/data_plane.h"
 #include "gateway/proxy/event_loop.h"
 #include "gateway/proxy/hold_budget.h"
+#include "gateway/proxy/limit_counters.h"
 #include "gateway/proxy/upstream_pool.h"
 #include "gateway/wire/scan.h"
 
@@ -48,6 +49,7 @@ struct LoopCounters {
   Counter requests, requests_malformed;
   Counter calls_opened, calls_ended, calls_forwarded_upstream, calls_forwarded_peer;
   Counter calls_sent_again;
+  LimitCounters limits;
   Counter exchanges_open;  // also those that were answered and are still being recorded
 };
 

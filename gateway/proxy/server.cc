@@ -87,6 +87,7 @@ void Listener::OnFdReady(uint32_t) {
   for (int i = 0; i < kAcceptsPerIteration; ++i) {
     if (context_.counters.connections_open.value() >=
         context_.options.connections_max / std::max<size_t>(1, context_.loops)) {
+      context_.counters.limits.Hit(Limit::kConnections);
       Stop();
       return resume_.Arm(kAcceptPause);
     }
@@ -98,6 +99,7 @@ void Listener::OnFdReady(uint32_t) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       base::Log(base::LogLevel::kError, "listener.no_descriptors",
                 {{"errno", errno}, {"do", "raise the limit of open files"}});
+      context_.counters.limits.Hit(Limit::kDescriptors);
       Stop();
       resume_.Arm(kAcceptPause);
     }
@@ -117,6 +119,7 @@ void ServerSession::Begin(LoopContext& context, int fd,
   options.max_concurrent_streams = context.options.streams_per_connection_max;
   options.ready_timeout = context.options.ready_timeout;
   options.stalled_timeout = context.options.stalled_timeout;
+  options.limits = &context.counters.limits;
   auto stream = tls == nullptr ? nullptr : crypto::TlsStream::Server(tls);
   session->session_ = std::make_unique<Http2Session>(
       context.loop, Connection::Accepted(context.loop, fd, std::move(stream)), options, *session);

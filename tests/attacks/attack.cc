@@ -108,6 +108,7 @@ proxy::DataPlaneCounters Attack::Since() {
   since.requests_malformed -= before_.requests_malformed;
   since.calls_opened -= before_.calls_opened;
   since.calls_ended -= before_.calls_ended;
+  for (size_t i = 0; i < proxy::kLimitCount; ++i) since.limits_hit[i] -= before_.limits_hit[i];
   return since;
 }
 

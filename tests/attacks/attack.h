@@ -67,6 +67,7 @@ class Attack : public testing::Test {
 
   // Requests and so on since the attack began, and calls that reached the service.
   proxy::DataPlaneCounters Since();
+  uint64_t Hits(proxy::Limit limit) { return Since().limits_hit[static_cast<size_t>(limit)]; }
   size_t Reached() const { return upstream_.calls() - reached_before_; }
 
   GatewayProcess gateway_;  // first: it forks

@@ -64,6 +64,7 @@ TEST_F(Attack01ResetsOfOpenCalls, AreNotAllPassedOn) {
   // The worn connection closes, as nobody waits on it, and another stands in its place.
   EXPECT_TRUE(World::Eventually([&] { return server.accepted() == 2 && server.open() == 1; }));
   EXPECT_GT(server.resets(), 0u);
+  EXPECT_EQ(Hits(proxy::Limit::kCancels), 1u);
   EXPECT_LE(server.resets(), kPassedOn);
   Raw next = Raw::Connect(port());
   next.Send(Frame(kHeaders, kEndHeaders, 1, Block(Call("/test.Echo/ClientStream"))));

@@ -50,6 +50,7 @@ TEST_F(Attack01RapidReset, ClosesTheConnection) {
       [&] {
         EXPECT_EQ(error, kEnhanceYourCalm);
         EXPECT_LE(Since().requests, 2'000u);
+        EXPECT_GT(Hits(proxy::Limit::kResets), 0u);
         return absl::StrCat("closed after ", Since().requests, " requests (budget 2000)");
       });
 }
@@ -64,6 +65,7 @@ TEST_F(Attack01RapidReset, MakingUsResetClosesItToo) {  // MadeYouReset, CVE-202
       [&] {
         EXPECT_EQ(error, kEnhanceYourCalm);
         EXPECT_LE(Since().requests, 2'000u);
+        EXPECT_GT(Hits(proxy::Limit::kResets), 0u);
         return absl::StrCat("we who reset: closed after ", Since().requests,
                             " requests (budget 2000)");
       });
@@ -85,6 +87,7 @@ TEST_F(Attack02ContinuationFlood, ClosesTheConnection) {
       [&] {
         EXPECT_EQ(Since().requests, 0u);
         EXPECT_EQ(Since().connections_abused, 1u);
+        EXPECT_GT(Hits(proxy::Limit::kHeaderBomb), 0u);
         return absl::StrCat("closed within ", bytes.size() / 1'000'000, " MB of one header block");
       });
 }
@@ -116,6 +119,7 @@ TEST_F(Attack09SettingsFlood, ClosesTheConnection) {
       kControlFrames, [&] { Provoke(bytes); },
       [&] {
         EXPECT_EQ(Since().connections_abused, 1u);
+        EXPECT_GT(Hits(proxy::Limit::kSettings), 0u);
         return "closed, of 100,000 frames";
       });
 }
@@ -173,6 +177,7 @@ TEST_F(Attack10PingFlood, ThatIsWaitedForFrameByFrameClosesItToo) {
   EXPECT_LT(AnsweredOf(port(), 4'000, kPingFrame), 4'000);
   ExpectGone();
   EXPECT_EQ(Since().connections_abused, 1u);
+  EXPECT_GT(Hits(proxy::Limit::kPings), 0u);
   ExpectAlive();
 }
 
@@ -188,6 +193,7 @@ TEST_F(Attack10PingFlood, WithMoreAnswersOwedThanMayBeClosesItToo) {
       kEnhanceYourCalm);
   ExpectGone();
   EXPECT_EQ(Since().connections_abused, 1u);
+  EXPECT_GT(Hits(proxy::Limit::kFlood), 0u);
   ExpectAlive();
 }
 
@@ -198,6 +204,7 @@ TEST_F(AttackBesides, PriorityFloodClosesTheConnection) {
   Provoke(Repeated(20'000, Frame(kPriority, 0, 1, std::string("\0\0\0\0\1", 5))));
   ExpectGone();
   EXPECT_EQ(Since().connections_abused, 1u);
+  EXPECT_GT(Hits(proxy::Limit::kIgnoredFrames), 0u);
   ExpectAlive();
 }
 
@@ -206,6 +213,7 @@ TEST_F(AttackBesides, EmptyDataFloodClosesTheConnection) {  // CVE-2019-9518
           Repeated(20'000, Frame(kData, 0, 1, "")));
   ExpectGone();
   EXPECT_EQ(Since().connections_abused, 1u);
+  EXPECT_GT(Hits(proxy::Limit::kEmptyFrames), 0u);
   ExpectAlive();
 }
 

@@ -172,6 +172,7 @@ TEST_F(Attack11HpackBomb, OfCrumbsOrOfAFewKilobytesEndsTheStreamOnly) {
   raw.Send(Frames(3, Block(large), kEndStream));
   EXPECT_TRUE(Denied(raw.ReadAnswer(3)));
   EXPECT_EQ(Reached(), 0u);
+  EXPECT_EQ(Hits(proxy::Limit::kHeaderBlock), 2u);
   ExpectAlive();
 }
 

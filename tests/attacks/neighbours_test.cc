@@ -198,6 +198,7 @@ TEST_F(AttackBesidesByDenials, NoMoreAreToldHomeThanMayBe) {
   // An entry for each denial, and an alert for each that the home will not hear of.
   EXPECT_TRUE(proxy::World::Eventually([&] { return gateway_.log_entries() == kDenied + kOver; }));
   EXPECT_TRUE(proxy::World::Eventually([&] { return asked() == base::limits::kToldHomeMax; }));
+  EXPECT_EQ(gateway_.counters().limits_hit[static_cast<size_t>(proxy::Limit::kToldHome)], kOver);
 }
 
 TEST_F(AttackBesidesByDenials, NoMoreBytesAreKeptForHomesThanMayBe) {

@@ -58,6 +58,7 @@ TEST_F(Attack04GzipBomb, IsCutAtTheMessageLimit) {
       },
       [&] {
         EXPECT_EQ(Reached(), 0u);
+        EXPECT_GT(Hits(proxy::Limit::kMessage), 0u);
         return absl::StrCat(bomb.size() / 1000, " kB that stand for 64 MiB: RESOURCE_EXHAUSTED");
       });
 }
@@ -105,6 +106,7 @@ TEST_F(Attack08ManyStreams, AreRefusedBeyondTheLimit) {
         EXPECT_EQ(first.error(), kRefusedStream);
         EXPECT_EQ(first.stream, 2 * kLimit + 1);
         EXPECT_EQ(Since().requests, kLimit);
+        EXPECT_GT(Hits(proxy::Limit::kStreams), 0u);
         return absl::StrCat(Since().requests, " taken of 20,000, the next one REFUSED_STREAM");
       });
 }
@@ -236,6 +238,7 @@ TEST_F(Attack13ManyConnections, WithoutDescriptorsAreSurvived) {
       },
       [&] {
         EXPECT_LE(open, 200u);
+        EXPECT_GT(Hits(proxy::Limit::kDescriptors), 0u);
         return absl::StrCat("of 250 connections ", open,
                             " are taken with 200 descriptors, the others when they are free");
       });
@@ -265,6 +268,7 @@ TEST_F(Attack13TooManyConnections, WaitUntilOthersAreGone) {
     EXPECT_EQ(raws[0].ReadAnswer(stream).grpc_status(), 0);
   }
   EXPECT_EQ(gateway_.counters().connections_accepted, kMost);
+  EXPECT_GT(Hits(proxy::Limit::kConnections), 0u);
   raws.pop_back();
   EXPECT_EQ(late.ReadAnswer(1).grpc_status(), 0);
 }
@@ -304,7 +308,11 @@ TEST_F(Attack25SlowCallers, OfPrefacesHandshakesAndHeadersTimeOut) {
         for (Raw* raw : {&silent, &half, &headers, &idle_tls, &half_tls})
           EXPECT_TRUE(raw->ReadToEnd(&goaway));
       },
-      [] { return "preface, handshake, half a header block: closed when their time is over"; });
+      [&] {
+        EXPECT_EQ(Hits(proxy::Limit::kReadyTime), 4u);
+        EXPECT_EQ(Hits(proxy::Limit::kHeaderTime), 1u);
+        return "preface, handshake, half a header block: closed when their time is over";
+      });
 }
 
 TEST_F(Attack25SlowCallers, WithAWindowOfZeroAreHeldWithinTheirBudgetAndThenLetGo) {
@@ -334,6 +342,8 @@ TEST_F(Attack25SlowCallers, WithAWindowOfZeroAreHeldWithinTheirBudgetAndThenLetG
       [&] {
         EXPECT_GT(exhausted, 0);
         EXPECT_GT(cancelled, 0);
+        EXPECT_EQ(Hits(proxy::Limit::kHeldBytes), static_cast<uint64_t>(exhausted));
+        EXPECT_EQ(Hits(proxy::Limit::kStalled), static_cast<uint64_t>(cancelled));
         EXPECT_EQ(gateway_.counters().held_bytes, 0u);
         return absl::StrCat("a window of zero: of ", kStreams, " answers ", exhausted,
                             " are over the caller's budget, ", cancelled, " are let go in time");

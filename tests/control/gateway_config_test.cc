@@ -206,6 +206,15 @@ TEST(GatewayConfig, LimitsFitTogether) {
   EXPECT_TRUE(
       Rejects(With("limits:    {}", "limits: {hold_bytes_peer: 1048576}"), "message_bytes <=", 0));
   EXPECT_TRUE(Rejects(With("limits:    {}", "limits: {colour: 1}"), "colour", 0));
+  EXPECT_TRUE(Rejects(With("limits:    {}", "limits: {ready_time: 10ms}"), "from 100ms", 0));
+  EXPECT_TRUE(Rejects(With("limits:    {}", "limits: {stalled_time: 1h}"), "to 10m", 0));
+  EXPECT_TRUE(Rejects(With("limits:    {}", "limits: {connections: 0}"), "connections", 0));
+  const ConfigResult set =
+      With("limits:    {}", "limits: {connections: 7, ready_time: 1s, stalled_time: 2s}");
+  ASSERT_TRUE(set.config.has_value());
+  EXPECT_EQ(set.config->limits.connections, 7u);
+  EXPECT_EQ(set.config->limits.ready_time, absl::Seconds(1));
+  EXPECT_EQ(set.config->limits.stalled_time, absl::Seconds(2));
   EXPECT_TRUE(Rejects(With("checkpoint: 50ms", "checkpoint: 0s"), "from 1ms", 0));
 }
 
