@@ -36,7 +36,11 @@ Deframer::State Deframer::Next(absl::string_view* bytes, Frame* frame) {
     }
   }
   const size_t taken = std::min(expected_ - payload_.size(), bytes->size());
-  // No reserve of the announced size: a peer must send what it makes us hold.
+  // Room for the announced size would be a peer's to claim; for so many times what it has sent at
+  // once it is not, and saves growing step by step. What is held counts as it is taken.
+  constexpr size_t kRoomForSent = 8;
+  if (payload_.empty() && taken < expected_)
+    payload_.reserve(std::min(expected_, kRoomForSent * taken));
   payload_.append(bytes->data(), taken);
   bytes->remove_prefix(taken);
   if (payload_.size() < expected_) return State::kNeedMore;
