@@ -1,6 +1,12 @@
 // Calls that touch personal data: what the machine decides is what the wire shows.
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -79,6 +85,66 @@ TEST(DecidedCall, IsDeniedWhenItsEntryCannotBeWritten) {
   EXPECT_EQ(call.last_status(), 14);
   EXPECT_EQ(ReasonIn(call), "AUDIT_UNAVAILABLE");
   EXPECT_TRUE(call.body.empty());
+}
+
+// Counts what it is given, and looks at it, before the log in memory takes it.
+class CountingLog final : public enforce::AuditLog {
+ public:
+  void Append(std::vector<std::string> entries, enforce::Strength strength,
+              absl::AnyInvocable<void(enforce::AppendResult)> done) override {
+    ++appends;
+    most = std::max<size_t>(most, entries.size());
+    total += entries.size();
+    log.Append(std::move(entries), strength, std::move(done));
+  }
+  std::atomic<size_t> appends{0}, most{0}, total{0};
+  MemoryLog log;
+};
+
+// Forty reads whose answers come from the service in one piece; how they ended.
+std::vector<int> ReadFortyAtOnce(CountingLog& log) {
+  constexpr size_t kCalls = 40;
+  std::vector<std::pair<Peer*, PeerStream*>> asked;
+  TestUpstream::Hooks hooks;
+  hooks.on_data = [](Peer&, PeerStream&) {};
+  hooks.on_end = [&asked](Peer& peer, PeerStream& stream) {
+    asked.push_back({&peer, &stream});
+    if (asked.size() < kCalls) return;
+    // One segment, so that the gateway reads all of it at one turn.
+    const int on = 1;
+    setsockopt(peer.fd(), IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+    for (auto [at, one] : asked) TestUpstream::Echo(*at, *one, /*end=*/true);
+  };
+  TestUpstream upstream(std::move(hooks));
+  World world(upstream.port(), nullptr, &log);
+  TestClient client(world.port());
+  std::vector<int32_t> ids;
+  for (size_t i = 0; i < kCalls; ++i) {
+    ids.push_back(client.Open("/test.People/Get", Support()));
+    client.peer().Send(ids.back(), Framed(GetRequest("u-1")));
+    client.peer().End(ids.back());
+  }
+  std::vector<int> statuses;
+  for (int32_t id : ids) {
+    EXPECT_TRUE(client.Until([&] { return client[id].closed; }));
+    statuses.push_back(client[id].last_status());
+    EXPECT_EQ(Messages(client[id].body).size(), client[id].last_status() == 0 ? 1u : 0u);
+  }
+  return statuses;
+}
+
+TEST(DecidedCall, EntriesOfOneTurnGoToTheLogTogetherAndEachCallIsTold) {
+  CountingLog log;
+  EXPECT_EQ(ReadFortyAtOnce(log), std::vector<int>(40, 0));
+  EXPECT_EQ(log.total, 40u);
+  EXPECT_LE(log.appends, 2u);
+  EXPECT_GE(log.most, 20u);
+}
+
+TEST(DecidedCall, P2WhatFailsForATurnIsDeniedToEachOfItsCalls) {
+  CountingLog log;
+  log.log.Fail(true);
+  EXPECT_EQ(ReadFortyAtOnce(log), std::vector<int>(40, 14));
 }
 
 TEST(DecidedCall, IsDeniedWithoutAToken) {
