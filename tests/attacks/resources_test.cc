@@ -122,37 +122,35 @@ TEST_F(Attack08ManyStreams, OfOneWhoKnowsTheLimitCloseTheConnection) {
 // What a connection keeps for its next streams must not be what its busiest moment took.
 TEST_F(Attack08ManyStreams, LeaveLittleBehindWhenTheyAreGone) {
   constexpr uint32_t kStreams = 1000;
-  Fields fields = Call("/test.Echo/Bidi");
-  fields.emplace_back("x", std::string(15'000, 'a'));
-  const std::string block = Block(fields);
-  auto open_and_reset = [&](Raw& raw) {
-    const uint64_t requests = gateway_.counters().requests;
-    for (uint32_t i = 0; i < kStreams; ++i)
-      raw.Send(Frame(kHeaders, kEndHeaders, 2 * i + 1, block));
-    EXPECT_TRUE(
-        World::Eventually([&] { return gateway_.counters().requests == requests + kStreams; }));
-    for (uint32_t i = 0; i < kStreams; ++i) raw.Send(Frame(kRstStream, 0, 2 * i + 1, Put32(8)));
-    EXPECT_TRUE(World::Eventually([&] {
-      const proxy::DataPlaneCounters now = gateway_.counters();
-      return now.calls_ended == now.calls_opened;
-    }));
-    raw.Send(Frame(kPing, 0, 0, "12345678"));
-    RawFrame frame;
-    EXPECT_TRUE(raw.ReadUntil([](const RawFrame& f) { return f.type == kPing; }, &frame));
-  };
-  // The first fills what the loop keeps for all of its connections.
-  Raw first = Raw::Connect(port());
-  open_and_reset(first);
-  gateway_.MarkHeap();
-  Raw second = Raw::Connect(port());
-  open_and_reset(second);
-  // Connections to the service that were given up may still be closing.
   constexpr double kBudget = 200;
-  const bool little =
-      World::Eventually([&] { return !kMeasured || gateway_.HeapNowKilobytes() <= kBudget; });
-  EXPECT_TRUE(little) << gateway_.HeapNowKilobytes();
-  std::printf("row 8 many streams: a connection keeps %.0f kB after %u at once (budget %.0f)\n",
-              gateway_.HeapNowKilobytes(), kStreams, kBudget);
+  // Header blocks of the usual size, whose memory is kept, and such as are as large as may be.
+  for (size_t header_bytes : {size_t{700}, size_t{15'000}}) {
+    // Answered by the gateway itself, so that nothing but this connection takes memory.
+    Fields fields = Call("/grpc.health.v1.Health/Watch");
+    fields.emplace_back("x", std::string(header_bytes, 'a'));
+    const std::string block = Block(fields);
+    auto open_and_reset = [&](Raw& raw) {
+      for (uint32_t i = 0; i < kStreams; ++i)
+        raw.Send(Frame(kHeaders, kEndHeaders, 2 * i + 1, block));
+      for (uint32_t i = 0; i < kStreams; ++i) raw.Send(Frame(kRstStream, 0, 2 * i + 1, Put32(8)));
+      raw.Send(Frame(kPing, 0, 0, "12345678"));
+      RawFrame frame;
+      EXPECT_TRUE(raw.ReadUntil([](const RawFrame& f) { return f.type == kPing; }, &frame));
+      ExpectAlive();  // by now the turn is over in which the last of them went
+    };
+    // The first fills what the loop keeps for all of its connections.
+    Raw first = Raw::Connect(port());
+    open_and_reset(first);
+    gateway_.MarkHeap();
+    Raw second = Raw::Connect(port());
+    open_and_reset(second);
+    const double left = gateway_.HeapNowKilobytes();
+    if (kMeasured) {
+      EXPECT_LE(left, kBudget) << header_bytes;
+    }
+    std::printf("row 8 many streams: a connection keeps %.0f kB after %u at once (budget %.0f)\n",
+                left, kStreams, kBudget);
+  }
 }
 
 // Nor what a loop keeps for all of its connections.
