@@ -16,6 +16,10 @@
 namespace domicile::attacks {
 namespace {
 
+// Budgets are of the machine that docs/data-plane.md names. Another may be slower, and a change is
+// not to fail for that; `./dev test --long attacks` holds them as they stand.
+constexpr double kUnknownMachine = 3, kUnknownAllocator = 1.5;
+
 using proxy::Blob;
 using proxy::World;
 
@@ -128,8 +132,9 @@ double Attack::CallsOfAnother() {
 std::string Attack::Cost(const Budget& budget, double cpu_ms) {
   const double kilobytes = gateway_.HeapMostKilobytes();
   if (kMeasured) {
-    EXPECT_LE(cpu_ms, budget.cpu_ms);
-    EXPECT_LE(kilobytes, budget.kilobytes);
+    const bool strict = std::getenv("DOMICILE_LONG") != nullptr;
+    EXPECT_LE(cpu_ms, budget.cpu_ms * (strict ? 1 : kUnknownMachine));
+    EXPECT_LE(kilobytes, budget.kilobytes * (strict ? 1 : kUnknownAllocator));
   }
   return absl::StrFormat("%.1f ms CPU (budget %g), %+.0f kB (budget %g)", cpu_ms, budget.cpu_ms,
                          kilobytes, budget.kilobytes);
