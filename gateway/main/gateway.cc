@@ -1,6 +1,7 @@
 #include "gateway/main/gateway.h"
 
 #include <filesystem>
+#include <future>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -288,7 +289,14 @@ void Gateway::PollCertificate() {
   }
 }
 
-void Gateway::Drain() { data_plane_->Drain(); }
+// What is open may stay for the whole grace period, and what is revoked meanwhile must still bite
+// (P6): files are looked at until the last call has ended.
+void Gateway::Drain() {
+  std::future<void> drained = std::async(std::launch::async, [this] { data_plane_->Drain(); });
+  while (drained.wait_for(absl::ToChronoMilliseconds(kPollInterval)) != std::future_status::ready) {
+    Poll();
+  }
+}
 
 uint16_t Gateway::data_port() const { return data_plane_->ports().front(); }
 

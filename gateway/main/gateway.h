@@ -48,7 +48,7 @@ class Gateway {
   void Start();
   // Looks for changes on disk and swaps them in.
   void Poll();
-  // Ends open calls within the grace period, then the data plane.
+  // Ends open calls within the grace period, then the data plane; polls meanwhile.
   void Drain();
 
   const control::GatewayConfig& config() const { return config_; }

@@ -113,6 +113,13 @@ void Connection::Close(const absl::Status& why) {
   if (user != nullptr) user->OnConnectionClosed(why);
 }
 
+void Connection::EndSoon() {
+  if (fd_ < 0) return;
+  // A peer that never reads what is said would keep its descriptor for ever.
+  if (!linger_.armed()) linger_.Arm(kLingerTime);
+  WriteSoon();
+}
+
 void Connection::OnFdReady(uint32_t events) {
   if (connecting_) {
     int error = 0;
@@ -185,6 +192,7 @@ size_t Connection::Send(absl::string_view bytes) {
     }
     sent += static_cast<size_t>(size);
   }
+  if (sent > 0 || blocked_since_ == 0) blocked_since_ = sent < bytes.size() ? loop_.now() : 0;
   return sent;
 }
 

@@ -63,6 +63,11 @@ class Connection final : public EventLoop::FdHandler, public EventLoop::Flushabl
   void WriteSoon() { loop_.FlushSoon(this); }
   // Closes now; the user gets OnConnectionClosed before this returns.
   void Close(const absl::Status& why);
+  // The user has its last bytes ready: ends when they are written, or a second later when the peer
+  // reads nothing. REQUIRES: connected().
+  void EndSoon();
+  // Since when the socket takes none of the bytes that wait; 0: it does, or none wait.
+  EventLoop::Tick blocked_since() const { return blocked_since_; }
   bool open() const { return fd_ >= 0; }
   // OnConnected was called: something can be said to the peer.
   bool connected() const { return announced_; }
@@ -97,6 +102,7 @@ class Connection final : public EventLoop::FdHandler, public EventLoop::Flushabl
   bool closing_ = false;     // close when what was produced is written
   bool lingering_ = false;   // all is written; waiting for the peer to have read it
   EventLoop::Timer linger_;
+  EventLoop::Tick blocked_since_ = 0;
   absl::Status failed_;  // connect failed before Start
   std::string output_;   // plaintext mode: what the socket did not take
   size_t output_offset_ = 0;

@@ -252,6 +252,7 @@ void DataPlane::Impl::Drain() {
   if (!started_ || stopped_) return;
   OnEach([](Core& core) {
     core.context->serving = false;
+    for (auto& listener : core.listeners) listener->TakeAll();
     core.listeners.clear();
     for (ServerSession* session : core.context->sessions) session->Drain();
     for (HealthStream* watcher : core.context->health_watchers) watcher->Tell();

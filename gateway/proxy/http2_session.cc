@@ -126,6 +126,8 @@ Http2SessionState::Http2SessionState(Http2Session& outer, EventLoop& loop,
       housekeeping_(loop, [this] { Housekeeping(); }),
       drain_timer_(loop,
                    [this] {
+                     // Who is not connected by now has no call here, and is not waited for.
+                     if (!ready_) return outer_.Close(Http2Error::kNoError, "shutting down");
                      goaway_sent_ = true;
                      nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
                                            nghttp2_session_get_last_proc_stream_id(session_),
@@ -254,6 +256,12 @@ void Http2SessionState::Housekeeping() {
   if (headers_begun_ != 0 && late(headers_begun_, options_.ready_timeout)) {
     Hit(Limit::kHeaderTime);
     return outer_.Close(Http2Error::kEnhanceYourCalm, "header block without end");
+  }
+  // Streams are not asked: the bytes may be answers that a peer lets lie, or a GOAWAY.
+  const EventLoop::Tick blocked = outer_.connection_->blocked_since();
+  if (blocked != 0 && late(blocked, options_.stalled_timeout)) {
+    Hit(Limit::kStalled);
+    return outer_.Close(Http2Error::kNoError, "the peer reads nothing");
   }
   if (ping_sent_ != 0 && late(ping_sent_, options_.keepalive_timeout))
     return outer_.Close(Http2Error::kNoError, "no answer to a ping");
@@ -385,7 +393,7 @@ void Http2Session::Close(Http2Error error, absl::string_view why) {
   state.CloseStreams(error == Http2Error::kNoError ? Http2Error::kCancel : error);
   // Before the handshake is done no byte of ours goes out, and none would ever end the connection.
   if (!connection_->connected()) return connection_->Close(absl::UnavailableError(why));
-  connection_->WriteSoon();
+  connection_->EndSoon();
 }
 
 void Http2Session::OnConnected() { connection_->WriteSoon(); }

@@ -30,7 +30,7 @@ enum class Limit : uint8_t {
   kReadyTime,    // kReadyTimeout for TCP, TLS, preface and SETTINGS
   kStreams,      // of a connection: the stream is refused
   kCancels,      // kCancelBurst: a connection to a service is given up
-  kStalled,      // kStalledTimeout: the stream ends
+  kStalled,      // kStalledTimeout: the stream ends, or the connection
   kConnections,  // accepting pauses
   kDescriptors,  // the system's: accepting pauses
   kMessage,      // kMessageBytesMax, also inflated: the call ends

@@ -83,18 +83,12 @@ void Listener::Stop() {
   context_.loop.Unwatch(fd_, this);
 }
 
-void Listener::OnFdReady(uint32_t) {
-  for (int i = 0; i < kAcceptsPerIteration; ++i) {
-    if (context_.counters.connections_open.value() >=
-        context_.options.connections_max / std::max<size_t>(1, context_.loops)) {
-      context_.counters.limits.Hit(Limit::kConnections);
-      Stop();
-      return resume_.Arm(kAcceptPause);
-    }
+bool Listener::Take() {
+  while (true) {
     int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       ServerSession::Begin(context_, fd, tls_);
-      continue;
+      return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       base::Log(base::LogLevel::kError, "listener.no_descriptors",
@@ -103,8 +97,28 @@ void Listener::OnFdReady(uint32_t) {
       Stop();
       resume_.Arm(kAcceptPause);
     }
-    if (errno == ECONNABORTED || errno == EINTR) continue;
-    return;
+    if (errno != ECONNABORTED && errno != EINTR) return false;
+  }
+}
+
+bool Listener::Full() const {
+  return context_.counters.connections_open.value() >=
+         context_.options.connections_max / std::max<size_t>(1, context_.loops);
+}
+
+void Listener::OnFdReady(uint32_t) {
+  for (int i = 0; i < kAcceptsPerIteration; ++i) {
+    if (Full()) {
+      context_.counters.limits.Hit(Limit::kConnections);
+      Stop();
+      return resume_.Arm(kAcceptPause);
+    }
+    if (!Take()) return;
+  }
+}
+
+void Listener::TakeAll() {
+  while (fd_ >= 0 && !Full() && Take()) {
   }
 }
 

@@ -31,10 +31,16 @@ class Listener final : public EventLoop::FdHandler {
   ~Listener() override;
   void Start();
   void Stop();
+  // Takes every connection that the kernel has accepted for us: closing the socket would reset
+  // them, and with them calls that were sent already.
+  void TakeAll();
   void set_tls(std::shared_ptr<const crypto::TlsContext> tls) { tls_ = std::move(tls); }
   void OnFdReady(uint32_t epoll_events) override;
 
  private:
+  bool Take();  // one; false when there is none, or none can be had now
+  bool Full() const;
+
   LoopContext& context_;
   int fd_;
   std::shared_ptr<const crypto::TlsContext> tls_;

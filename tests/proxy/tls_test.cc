@@ -11,6 +11,7 @@
 #include "gateway/proxy/connection.h"
 #include "gateway/proxy/http2_session.h"
 #include "gateway/proxy/resolver.h"
+#include "tests/attacks/raw.h"
 #include "tests/proxy/peer.h"
 #include "tests/proxy/world.h"
 
@@ -186,6 +187,45 @@ TEST(Tls, CertificateOfAnotherAuthorityIsRefused) {
   EXPECT_EQ(call->status, -1);
   EXPECT_FALSE(call->closed.ok());
   EXPECT_EQ(world.plane->counters().requests, 0u);
+}
+
+// Nothing at all, and the beginning of a ClientHello.
+std::vector<std::unique_ptr<attacks::Raw>> OpenHalf(uint16_t port) {
+  std::vector<std::unique_ptr<attacks::Raw>> open;
+  for (const char* bytes : {"", "\x16\x03\x01\x02"}) {
+    open.push_back(std::make_unique<attacks::Raw>(attacks::Raw::Connect(port, /*preface=*/false)));
+    open.back()->Send(bytes);
+  }
+  return open;
+}
+
+TEST(Tls, AHandshakeThatNeverEndsIsClosedInTime) {
+  Domain eu("eu.example");
+  TestUpstream upstream;
+  World world(upstream.port(), [&](DataPlaneOptions& options) {
+    options.listeners[0].tls = ServerTls(eu, "/domicile", {&eu});
+    options.ready_timeout = absl::Milliseconds(200);
+  });
+  for (const auto& half : OpenHalf(world.port())) {
+    attacks::RawFrame none;
+    EXPECT_TRUE(half->ReadToEnd(&none));
+  }
+  EXPECT_TRUE(World::Eventually([&] { return world.plane->counters().connections_open == 0; }));
+}
+
+TEST(Tls, AHandshakeThatNeverEndsHoldsNoDrain) {
+  Domain eu("eu.example");
+  TestUpstream upstream;
+  World world(upstream.port(), [&](DataPlaneOptions& options) {
+    options.listeners[0].tls = ServerTls(eu, "/domicile", {&eu});
+    options.ready_timeout = absl::Minutes(1);
+    options.drain_grace = absl::Minutes(1);
+  });
+  const auto open = OpenHalf(world.port());
+  ASSERT_TRUE(World::Eventually([&] { return world.plane->counters().connections_open == 2; }));
+  const absl::Time told = absl::Now();
+  world.plane->Drain();
+  EXPECT_LT(absl::Now() - told, absl::Seconds(30));
 }
 
 TEST(Tls, UnknownWorkloadIsDeniedByTheMachine) {
