@@ -250,7 +250,7 @@ void Gateway::Poll() {
   FilesState state = StateOfServing(config_);
   if (state != serving_state_) {
     base::Issues issues;
-    std::shared_ptr<const Serving> next = LoadServing(config_, issues);
+    std::shared_ptr<const Serving> next = LoadServing(config_, issues, serving.get());
     serving_state_ = std::move(state);
     absl::StatusOr<uint64_t> recorded = absl::InvalidArgumentError("it has problems");
     if (next != nullptr) recorded = RecordContext(*next, audit::ContextCause::kPolicy);

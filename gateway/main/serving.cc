@@ -104,10 +104,30 @@ void CheckServices(const control::GatewayConfig& config, const wire::Schema& sch
   }
 }
 
+crypto::Digest DigestOf(const wire::SchemaFiles& files) {
+  std::string all;
+  for (const auto* list : {&files.descriptor_sets, &files.bindings}) {
+    absl::StrAppend(&all, list->size(), "\n");
+    for (const wire::SchemaFile& file : *list) {
+      absl::StrAppend(&all, crypto::View(crypto::Sha256(file.content)));
+    }
+  }
+  return crypto::Sha256(all);
+}
+
+// Equal files under equal names: labels are stored as places in the policy's lists.
+bool MeansTheSame(const Serving& before, const Serving& now) {
+  const access::Vocabulary& old_names = before.policy->vocabulary();
+  const access::Vocabulary& new_names = now.policy->vocabulary();
+  return before.schema_source == now.schema_source &&
+         old_names.regions.names() == new_names.regions.names() &&
+         old_names.categories.names() == new_names.categories.names();
+}
+
 }  // namespace
 
 std::shared_ptr<const Serving> LoadServing(const control::GatewayConfig& config,
-                                           base::Issues& issues) {
+                                           base::Issues& issues, const Serving* before) {
   auto serving = std::make_shared<Serving>();
   policy::LoadResult loaded =
       policy::LoadPolicyDirectories(config.policy_legal, config.policy_company);
@@ -118,6 +138,7 @@ std::shared_ptr<const Serving> LoadServing(const control::GatewayConfig& config,
   // Without a policy no name of a schema can be judged; its own problems come with the next try.
   if (loaded.policy == nullptr) return nullptr;
   serving->policy = loaded.policy;
+  serving->schema_source = DigestOf(files);
   serving->schema = wire::Schema::Load(files, loaded.policy->vocabulary(), &issues);
   // 28 CFR 202.211 can't be computed without the list of 202.601, which is data of the policy.
   if (control::CountriesOfConcern(*loaded.policy).empty()) {
@@ -134,7 +155,9 @@ std::shared_ptr<const Serving> LoadServing(const control::GatewayConfig& config,
     masks.by_category = serving->masks;
     issues.Append(serving->schema->CheckMasks(loaded.policy->vocabulary(), masks));
   }
-  return issues.ok() ? serving : nullptr;
+  if (!issues.ok()) return nullptr;
+  if (before != nullptr && MeansTheSame(*before, *serving)) serving->schema = before->schema;
+  return serving;
 }
 
 FilesState StateOfServing(const control::GatewayConfig& config) {

@@ -15,6 +15,7 @@
 
 #include "gateway/base/issue.h"
 #include "gateway/control/gateway_config.h"
+#include "gateway/crypto/digest.h"
 #include "gateway/enforce/snapshot.h"
 #include "gateway/policy/policy.h"
 #include "gateway/store/watched_file.h"
@@ -26,13 +27,16 @@ namespace domicile::main {
 struct Serving {
   std::shared_ptr<const policy::Policy> policy;
   std::shared_ptr<const wire::Schema> schema;
+  crypto::Digest schema_source{};                 // of the files that it was compiled from
   std::vector<wire::Mask> masks;                  // by category
   std::vector<enforce::UpstreamFacts> upstreams;  // by upstream of the configuration
   access::RegionIndex region;                     // ours
 };
 
+// `before`: what served until now. Its schema is taken over where the new one would mean the same,
+// so that a call that is held under its labels need not end.
 std::shared_ptr<const Serving> LoadServing(const control::GatewayConfig& config,
-                                           base::Issues& issues);
+                                           base::Issues& issues, const Serving* before = nullptr);
 
 // State of every file that LoadServing reads; two equal ones need no second load.
 // Files that cannot be seen are left out, so that their going and coming is a change.

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "gateway/main/demo/world.h"
 #include "gateway/store/log_reader.h"
 #include "tests/support/fake_clock.h"
@@ -22,9 +25,11 @@ class GatewayTest : public testing::Test {
     options.gateway_command = {DOMICILE_PROGRAM, "gateway"};
     options.service_program = DOMICILE_SERVICE;
     options.legal_directory = kSource + "/regions";
-    options.company_directory = kSource + "/tests/sample/policy";
+    std::filesystem::copy(kSource + "/tests/sample/policy", dir_.Path("company"));
+    options.company_directory = dir_.Path("company");
     options.descriptor_set = DOMICILE_DESCRIPTORS;
-    options.bindings = kSource + "/tests/sample/acme.bindings.yaml";
+    options.bindings = dir_.Path("bindings.yaml");
+    std::filesystem::copy(kSource + "/tests/sample/acme.bindings.yaml", options.bindings);
     options.regions = {"us"};
     options.people = 1;
     auto world = demo::World::Create(std::move(options));
@@ -77,6 +82,10 @@ class GatewayTest : public testing::Test {
     clock_.StepTo(absl::FromCivil(next, absl::UTCTimeZone()));
   }
 
+  void AddTo(const std::string& file, const std::string& text) {
+    std::ofstream(dir_.Path(file), std::ios::app) << text;
+  }
+
   support::TempDir dir_;
   support::FakeClock clock_;
   std::unique_ptr<demo::World> world_;
@@ -110,6 +119,32 @@ TEST_F(GatewayTest, GoesOverToTheNextHalfYearsShardWhileItServes) {
   ASSERT_NE(gateway, nullptr);
   EXPECT_EQ(gateway->log().name(), after);
   EXPECT_EQ(gateway->log().size(), 4u);
+}
+
+// A call whose message is held under labels that others take the place of has to end; a new policy
+// alone must not end one.
+TEST_F(GatewayTest, ANewPolicyKeepsTheLabelsUnderWhichCallsAreHeld) {
+  auto gateway = Start();
+  ASSERT_NE(gateway, nullptr);
+  const std::shared_ptr<const Serving> first = gateway->serving();
+  AddTo("company/us.yaml",
+        "  - id: us.more\n    layer: company\n"
+        "    when: {kinds: [staff], roles: [support], protected: true}\n    effect: deny\n");
+  gateway->Poll();
+  const std::shared_ptr<const Serving> second = gateway->serving();
+  EXPECT_NE(second->policy->digest(), first->policy->digest());
+  EXPECT_EQ(second->schema, first->schema);
+  AddTo("bindings.yaml", "  acme.orders.v1.RepriceResponse: {default_category: none}\n");
+  gateway->Poll();
+  EXPECT_NE(gateway->serving()->schema, first->schema);
+  EXPECT_EQ(gateway->serving()->policy->digest(), second->policy->digest());
+  // Places in the lists of names may be others, so the labels are compiled anew.
+  AddTo("bindings.yaml", "# the same labels, and one category more\n");
+  gateway->Poll();
+  const std::shared_ptr<const Serving> third = gateway->serving();
+  AddTo("company/categories.yaml", "categories:\n  a_first: {title: A first one}\n");
+  gateway->Poll();
+  EXPECT_NE(gateway->serving()->schema, third->schema);
 }
 
 }  // namespace
