@@ -58,23 +58,6 @@ std::multimap<std::string, std::string> Copy(
   return out;
 }
 
-ErrorInfo ReadErrorInfo(const grpc::Status& status) {
-  ErrorInfo out;
-  RpcStatus details;
-  if (status.error_details().empty() || !details.ParseFromString(status.error_details())) {
-    return out;
-  }
-  for (const google::protobuf::Any& any : details.details()) {
-    RpcErrorInfo info;
-    if (!absl::EndsWith(any.type_url(), "/google.rpc.ErrorInfo")) continue;
-    if (!info.ParseFromString(any.value())) continue;
-    out.reason = info.reason();
-    out.domain = info.domain();
-    out.metadata.insert(info.metadata().begin(), info.metadata().end());
-  }
-  return out;
-}
-
 class LocalRegions final : public Regions {
  public:
   ~LocalRegions() override {
@@ -287,6 +270,23 @@ class LocalRegions final : public Regions {
 };
 
 }  // namespace
+
+ErrorInfo ReadErrorInfo(const grpc::Status& status) {
+  ErrorInfo out;
+  RpcStatus details;
+  if (status.error_details().empty() || !details.ParseFromString(status.error_details())) {
+    return out;
+  }
+  for (const google::protobuf::Any& any : details.details()) {
+    RpcErrorInfo info;
+    if (!absl::EndsWith(any.type_url(), "/google.rpc.ErrorInfo")) continue;
+    if (!info.ParseFromString(any.value())) continue;
+    out.reason = info.reason();
+    out.domain = info.domain();
+    out.metadata.insert(info.metadata().begin(), info.metadata().end());
+  }
+  return out;
+}
 
 demo::WorldOptions RegionsOptions(const std::string& directory) {
   demo::WorldOptions options;

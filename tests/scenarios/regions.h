@@ -34,6 +34,9 @@ struct ErrorInfo {
   std::map<std::string, std::string> metadata;
 };
 
+// Of the status of any call.
+ErrorInfo ReadErrorInfo(const grpc::Status& status);
+
 struct Call {
   std::string gateway;   // region
   std::string workload;  // SPIFFE ID; its trust domain names the region that certifies it
