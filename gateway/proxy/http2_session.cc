@@ -75,6 +75,7 @@ void Http2Stream::SendEnd() {
   Http2SessionState& state = *session_->state_;
   if (state.closing_ || local_ended_) return;
   local_ended_ = true;
+  if (unsent_bytes_ == 0) progress_ = state.loop_.now();
   if (deferred_) {
     deferred_ = false;
     nghttp2_session_resume_data(state.session_, id_);
@@ -99,7 +100,7 @@ void Http2Stream::DiscardUnsent() {
 
 void Http2Stream::Reset(Http2Error error) {
   Http2SessionState& state = *session_->state_;
-  if (state.closing_ || abandoned_) return;
+  if (state.closing_ || abandoned_ || reset_) return;
   local_ended_ = true;
   if (!state.Abandon(*this)) state.SubmitReset(*this, error);
   session_->connection_->WriteSoon();
@@ -209,6 +210,7 @@ void Http2SessionState::SubmitBody(Http2Stream& stream, const HeaderBlock& heade
   provider.source.ptr = &stream;
   provider.read_callback = ReadBody;
   stream.local_ended_ = end;
+  if (end) stream.progress_ = loop_.now();
   stream.body_started_ = !end;
   nghttp2_submit_response(session_, stream.id_, fields.data(), fields.size(),
                           end ? nullptr : &provider);
@@ -223,6 +225,7 @@ void Http2SessionState::Sent(Http2Stream& stream, size_t size) {
 }
 
 void Http2SessionState::SubmitReset(Http2Stream& stream, Http2Error error) {
+  stream.reset_ = true;
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, static_cast<uint32_t>(error));
 }
 
@@ -270,12 +273,14 @@ void Http2SessionState::Housekeeping() {
     if (!draining_) outer_.Drain();
   }
   for (Http2Stream* stream = streams_; stream != nullptr; stream = stream->next_) {
-    if (stream->unsent_bytes_ > 0 && late(stream->progress_, options_.stalled_timeout)) {
+    // An end waits behind a window as bytes do.
+    const bool owes = stream->unsent_bytes_ > 0 || (stream->local_ended_ && !stream->end_sent_);
+    if (owes && !stream->abandoned_ && !stream->reset_ &&
+        late(stream->progress_, options_.stalled_timeout)) {
       Hit(Limit::kStalled);
       stream->Reset(Http2Error::kCancel);
     }
     if (stream->abandoned_ && !stream->reset_ && Allow(cancels_)) {
-      stream->reset_ = true;
       SubmitReset(*stream, Http2Error::kCancel);
       outer_.connection_->WriteSoon();
     }
@@ -338,6 +343,7 @@ Http2Stream* Http2Session::Open(const HeaderBlock& headers, bool end_stream, Str
   stream->id_ = id;
   stream->user_ = user;
   stream->local_ended_ = end_stream;
+  if (end_stream) stream->progress_ = loop_.now();
   stream->body_started_ = !end_stream;
   connection_->WriteSoon();
   return stream;

@@ -112,13 +112,13 @@ class Http2Stream {
   bool above_low_water_ = false;
   bool sent_ = false;       // HEADERS left (client)
   bool abandoned_ = false;  // to be reset when that may be done again (client)
-  bool reset_ = false;      // abandoned, and reset by now
+  bool reset_ = false;      // RST_STREAM was submitted
   size_t unsent_bytes_ = 0;
   size_t unsent_offset_ = 0;  // into unsent_[unsent_first_]
   size_t unsent_first_ = 0;
   std::vector<std::string> unsent_;
   HeaderBlock trailers_;
-  EventLoop::Tick progress_ = 0;  // when bytes last left, or unsent bytes appeared
+  EventLoop::Tick progress_ = 0;  // when bytes last left, or unsent bytes or an end appeared
   Http2Stream* next_ = nullptr;   // the session's open streams
   Http2Stream* prev_ = nullptr;
 };

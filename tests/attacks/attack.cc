@@ -132,9 +132,8 @@ double Attack::CallsOfAnother() {
 std::string Attack::Cost(const Budget& budget, double cpu_ms) {
   const double kilobytes = gateway_.HeapMostKilobytes();
   if (kMeasured) {
-    const bool strict = std::getenv("DOMICILE_LONG") != nullptr;
-    EXPECT_LE(cpu_ms, budget.cpu_ms * (strict ? 1 : kUnknownMachine));
-    EXPECT_LE(kilobytes, budget.kilobytes * (strict ? 1 : kUnknownAllocator));
+    EXPECT_LE(cpu_ms, budget.cpu_ms * (Strict() ? 1 : kUnknownMachine));
+    EXPECT_LE(kilobytes, budget.kilobytes * (Strict() ? 1 : kUnknownAllocator));
   }
   return absl::StrFormat("%.1f ms CPU (budget %g), %+.0f kB (budget %g)", cpu_ms, budget.cpu_ms,
                          kilobytes, budget.kilobytes);
@@ -187,7 +186,7 @@ void Attack::PlayFlood(const Budget& budget, const std::function<void()>& attack
   enough = true;
   again.join();
   std::printf("%s; calls of others p99 %.1f ms (before %.1f)\n", line.c_str(), during, before);
-  if (kMeasured && std::getenv("DOMICILE_LONG") != nullptr) {
+  if (Strict()) {
     EXPECT_LE(during, 2 * before + kBesidesMs);
   }
   ExpectAlive();

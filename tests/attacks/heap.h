@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define DOMICILE_SANITIZED 1
@@ -25,6 +26,8 @@ inline constexpr bool kMeasured = true;
 #else
 inline constexpr bool kMeasured = false;
 #endif
+// `./dev test --long`: times of a machine that is known, and not of whichever runs a change.
+inline bool Strict() { return kMeasured && std::getenv("DOMICILE_LONG") != nullptr; }
 
 struct HeapUse {
   std::atomic<int64_t> now{0}, most{0};  // bytes, as malloc rounds them
