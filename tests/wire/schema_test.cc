@@ -398,6 +398,11 @@ TEST(Schema, TheDigestFollowsTheMeaningAndNotTheOrderOfFiles) {
   EXPECT_NE(
       first,
       LoadOrDie(set, absl::StrCat(read, "\nmessages: {b.B: {default_category: none}}"))->digest());
+  // Whose id it is.
+  const std::string of =
+      "services: {a.v1.A: {Get: {action: read, data_subject: [x]}}}\nnamespace: ";
+  EXPECT_NE(LoadOrDie(set, of + "acme.user")->digest(),
+            LoadOrDie(set, of + "acme.staff")->digest());
 }
 
 TEST(Schema, SaysWhichFieldsAMaskEmpties) {
