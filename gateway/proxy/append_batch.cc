@@ -49,8 +49,7 @@ void AppendBatch::Flush() {
                                    enforce::Appended{one.question, std::move(own), context->Now()});
           }
         };
-        if (gate->OnLoop()) return deliver();
-        gate->Post(std::move(deliver));
+        gate->Deliver(std::move(deliver));
       });
 }
 

@@ -207,8 +207,7 @@ void Answered(const std::shared_ptr<LoopGate>& gate, LoopContext* context, uint6
   auto deliver = [context, number, feed, make_event = std::move(make_event)]() mutable {
     feed(context, number, make_event());
   };
-  if (gate->OnLoop()) return deliver();
-  gate->Post(std::move(deliver));
+  gate->Deliver(std::move(deliver));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // limit_counters.h — how often each limit of the data plane was run into.
 //
 // Why: a limit that nobody can see is noticed as a call that failed; whoever is paged asks first
-// which of them it was. Names are stable: they become labels of a metric.
+// which of them it was.
 // Source: base/limits.h, where each limit has its reason; docs/data-plane.md. Errors: none.
 // Thread-safety: written by one loop, read by any thread. Units: times, since the start.
 #ifndef DOMICILE_GATEWAY_PROXY_LIMIT_COUNTERS_H_
@@ -11,8 +11,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-
-#include "absl/strings/string_view.h"
 
 namespace domicile::proxy {
 
@@ -40,26 +38,28 @@ enum class Limit : uint8_t {
 };
 inline constexpr size_t kLimitCount = static_cast<size_t>(Limit::kCount);
 
-constexpr absl::string_view Name(Limit limit) {
-  constexpr std::array<absl::string_view, kLimitCount> kNames = {
-      "header_block", "header_bomb",    "flood",       "pings",      "settings",   "resets",
-      "empty_frames", "ignored_frames", "header_time", "ready_time", "streams",    "cancels",
-      "stalled",      "connections",    "descriptors", "message",    "held_bytes", "told_home"};
-  return kNames[static_cast<size_t>(limit)];
-}
+// Written by one loop, read by any thread.
+class Counter {
+ public:
+  void Add(uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  void Subtract(uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) - n, std::memory_order_relaxed);
+  }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
 
 class LimitCounters {
  public:
-  void Hit(Limit limit) {
-    std::atomic<uint64_t>& count = counts_[static_cast<size_t>(limit)];
-    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  }
-  uint64_t Of(Limit limit) const {
-    return counts_[static_cast<size_t>(limit)].load(std::memory_order_relaxed);
-  }
+  void Hit(Limit limit) { counts_[static_cast<size_t>(limit)].Add(); }
+  uint64_t Of(Limit limit) const { return counts_[static_cast<size_t>(limit)].value(); }
 
  private:
-  std::array<std::atomic<uint64_t>, kLimitCount> counts_{};
+  std::array<Counter, kLimitCount> counts_;
 };
 
 }  // namespace domicile::proxy

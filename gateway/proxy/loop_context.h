@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -28,21 +29,6 @@ namespace domicile::proxy {
 class Exchange;
 class HealthStream;
 class ServerSession;
-
-// Written by one loop, read by any thread.
-class Counter {
- public:
-  void Add(uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  void Subtract(uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) - n, std::memory_order_relaxed);
-  }
-  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
 
 struct LoopCounters {
   Counter connections_accepted, connections_open, connections_abused;
@@ -87,6 +73,12 @@ class LoopGate {
   void Post(absl::AnyInvocable<void()> task) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (loop_ != nullptr) loop_->Post(std::move(task));
+  }
+  // Runs `task` at once on the loop's own thread; from another one, the loop runs it.
+  template <class Task>
+  void Deliver(Task task) {
+    if (OnLoop()) return task();
+    Post(std::move(task));
   }
   void Close() {
     std::lock_guard<std::mutex> lock(mutex_);

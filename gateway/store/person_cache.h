@@ -5,13 +5,13 @@
 // SQLite is left alone. Only rows are kept; who is protected, and what the index of other regions
 // says, is looked up each time, so a list that changes counts at once.
 //
-// An answer is never older than the directory's last write: whoever writes forgets first who is
-// concerned, on the thread that alone reads and writes the database. kKeptFor bounds something
-// else: how long a database that broke goes unnoticed by calls about people it gave before.
-// Keys that are forgotten or replaced are zeroised.
-// Source: docs/performance.md, what a decided read costs. Errors of ReadPerson: the database's.
+// An answer is never older than the directory's last write: whoever writes forgets who is
+// concerned before anybody hears of it, on the thread that alone reads and writes the database.
+// kKeptFor bounds something else: how long a database that broke goes unnoticed by calls about
+// people it gave before. Keys that are forgotten or replaced are zeroised. Source:
+// docs/performance.md, what a decided read costs. Errors of ReadPerson: the database's.
 // Thread-safety: the cache is thread-safe; the mutex is held for one look-up.
-// Limits: kPeopleMax people, some 300 bytes each; the oldest half goes when it is full.
+// Limits: kPeopleMax people; the oldest half goes when it is full.
 #ifndef DOMICILE_GATEWAY_STORE_PERSON_CACHE_H_
 #define DOMICILE_GATEWAY_STORE_PERSON_CACHE_H_
 

@@ -318,6 +318,22 @@ TEST_F(Attack25SlowCallers, OfPrefacesHandshakesAndHeadersTimeOut) {
       });
 }
 
+// The deadline takes back what was not sent; what is left is an end, which waits behind the window.
+TEST_F(Attack25SlowCallers, WhoLetNoAnswerEndAreLetGoToo) {
+  Fields call = Call("/test.Echo/Bidi");
+  call.emplace_back("grpc-timeout", "100m");
+  Raw raw = Raw::Connect(port());
+  raw.Send(Frame(kSettings, 0, 0, std::string("\0\4", 2) + Put32(0)) +
+           Frame(kHeaders, kEndHeaders, 1, Block(call)) +
+           Frame(kData, 0, 1, GrpcMessage(Blob("x"))));
+  RawFrame frame;
+  ASSERT_TRUE(raw.ReadUntil([](const RawFrame& f) { return f.type == kHeaders; }, &frame));
+  EXPECT_EQ(frame.flags & kEndStream, 0);
+  ASSERT_TRUE(raw.ReadUntil([](const RawFrame& f) { return f.type == kRstStream; }, &frame));
+  EXPECT_EQ(Hits(proxy::Limit::kStalled), 1u);
+  ExpectAlive();
+}
+
 TEST_F(Attack25SlowCallers, WithAWindowOfZeroAreHeldWithinTheirBudgetAndThenLetGo) {
   constexpr uint32_t kStreams = 60;
   int exhausted = 0, cancelled = 0;

@@ -308,7 +308,7 @@ def budgets(all_results):
         busy = [r["busy"] for r in rounds]
         found.append(("durable reads a second at 16 connections, log on disk",
                       f"{middle([r['rate'] for r in rounds]):,.0f}; its loop and committer used "
-                      f"{middle(busy):.2f} cores", "60 % of raw group commit, or bound by CPU",
+                      f"{middle(busy):.2f} cores", "0.9 cores, bound by CPU (its share of raw group commit is not measured)",
                       middle(busy) >= 0.9))
     return found
 

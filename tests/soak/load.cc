@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "gateway/main/demo/scenario.h"
 #include "tests/scenarios/regions.h"
 #include "tests/soak/calls.h"
 
@@ -19,27 +20,6 @@ constexpr int kWatchedMin = 3, kWatchedMax = 300;  // messages of an open stream
 constexpr absl::Duration kAfterAFailure = absl::Milliseconds(100);
 
 int64_t NowNanos() { return absl::ToUnixNanos(absl::Now()); }
-
-std::string NameOf(int code) {
-  static constexpr const char* kNames[] = {"OK",
-                                           "CANCELLED",
-                                           "UNKNOWN",
-                                           "INVALID_ARGUMENT",
-                                           "DEADLINE_EXCEEDED",
-                                           "NOT_FOUND",
-                                           "ALREADY_EXISTS",
-                                           "PERMISSION_DENIED",
-                                           "RESOURCE_EXHAUSTED",
-                                           "FAILED_PRECONDITION",
-                                           "ABORTED",
-                                           "OUT_OF_RANGE",
-                                           "UNIMPLEMENTED",
-                                           "INTERNAL",
-                                           "UNAVAILABLE",
-                                           "DATA_LOSS",
-                                           "UNAUTHENTICATED"};
-  return code >= 0 && code <= 16 ? kNames[code] : absl::StrCat(code);
-}
 
 }  // namespace
 
@@ -59,7 +39,7 @@ demo::TicketRow SupportTicket(bool open) {
 }
 
 std::string StatusText(int code, const std::string& reason) {
-  return absl::StrCat(NameOf(code), reason.empty() ? "" : " ", reason);
+  return absl::StrCat(demo::StatusName(code), reason.empty() ? "" : " ", reason);
 }
 
 // ---- Tally --------------------------------------------------------------------------------------

@@ -20,6 +20,9 @@
 
 namespace domicile::demo {
 
+// Name of a gRPC status by its number (0 to 16), as the file writes it; "?" for any other.
+const char* StatusName(int code);
+
 struct SeenAt {
   std::string source, country;
   int64_t minutes = 0;  // ago

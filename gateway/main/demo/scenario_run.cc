@@ -26,28 +26,6 @@ namespace {
 
 namespace pb = google::protobuf;
 
-// Names of gRPC, by number.
-const char* StatusName(grpc::StatusCode code) {
-  static constexpr const char* kNames[] = {"OK",
-                                           "CANCELLED",
-                                           "UNKNOWN",
-                                           "INVALID_ARGUMENT",
-                                           "DEADLINE_EXCEEDED",
-                                           "NOT_FOUND",
-                                           "ALREADY_EXISTS",
-                                           "PERMISSION_DENIED",
-                                           "RESOURCE_EXHAUSTED",
-                                           "FAILED_PRECONDITION",
-                                           "ABORTED",
-                                           "OUT_OF_RANGE",
-                                           "UNIMPLEMENTED",
-                                           "INTERNAL",
-                                           "UNAVAILABLE",
-                                           "DATA_LOSS",
-                                           "UNAUTHENTICATED"};
-  return code >= 0 && code <= grpc::StatusCode::UNAUTHENTICATED ? kNames[code] : "?";
-}
-
 // google.rpc.Status -> details -> Any -> ErrorInfo, read without generated code of googleapis.
 void ReadErrorInfo(const std::string& details, CallOutcome& outcome) {
   pb::UnknownFieldSet status;
