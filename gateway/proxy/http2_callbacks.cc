@@ -128,10 +128,13 @@ class Http2Callbacks {
           OnEnd(StreamOf(session, frame->hd.stream_id), HeaderBlock());
         break;
       case NGHTTP2_SETTINGS:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0 && !state.ready_) {
-          state.ready_ = true;
-          state.user_.OnReady();
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) break;
+        if (state.ready_) {
+          state.user_.OnRoom();
+          break;
         }
+        state.ready_ = true;
+        state.user_.OnReady();
         break;
       case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) state.ping_sent_ = 0;
@@ -227,7 +230,7 @@ class Http2Callbacks {
     // A server that resets with NO_ERROR before it ended has not ended.
     if (error == NGHTTP2_NO_ERROR && client && !(got_headers && ended)) error = NGHTTP2_CANCEL;
     if (user != nullptr) user->OnClosed(static_cast<Http2Error>(error), never);
-    state.user_.OnStreamClosed();
+    state.user_.OnRoom();
     return 0;
   }
 

@@ -398,7 +398,9 @@ void Http2Session::Close(Http2Error error, absl::string_view why) {
   state.abused_ = error != Http2Error::kNoError;
   state.CloseStreams(error == Http2Error::kNoError ? Http2Error::kCancel : error);
   // Before the handshake is done no byte of ours goes out, and none would ever end the connection.
-  if (!connection_->connected()) return connection_->Close(absl::UnavailableError(why));
+  // And a server that has not said a word is owed none.
+  const bool silent = state.options_.role == Http2Role::kClient && !state.ready_;
+  if (silent || !connection_->connected()) return connection_->Close(absl::UnavailableError(why));
   connection_->EndSoon();
 }
 
@@ -460,7 +462,8 @@ void Http2Session::OnConnectionClosed(const absl::Status& why) {
   state.housekeeping_.Disarm();
   state.drain_timer_.Disarm();
   state.CloseStreams(Http2Error::kCancel);
-  state.user_.OnSessionClosed(why);
+  // What made us close says more than that the connection is closed now.
+  state.user_.OnSessionClosed(state.abuse_.empty() ? why : absl::UnavailableError(state.abuse_));
 }
 
 }  // namespace domicile::proxy

@@ -136,8 +136,8 @@ class SessionUser {
   // No new streams: the peer sent GOAWAY, or too many streams were reset here. In the second case
   // the session closes when only streams are left that nobody waits for.
   virtual void OnGoaway() = 0;
-  // A stream ended (client: there may be room for another).
-  virtual void OnStreamClosed() = 0;
+  // A stream ended, or the peer changed its limits: there may be room for another stream.
+  virtual void OnRoom() = 0;
   // Last event: the connection is closed, all streams got OnClosed. Destroy later, not here.
   virtual void OnSessionClosed(const absl::Status& why) = 0;
 };

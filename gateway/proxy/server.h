@@ -59,7 +59,7 @@ class ServerSession final : public SessionUser {
   void OnOversizedRequest(Http2Stream& stream) override;
   void OnReady() override {}
   void OnGoaway() override {}
-  void OnStreamClosed() override {}
+  void OnRoom() override {}
   void OnSessionClosed(const absl::Status& why) override;
 
  private:

@@ -3,11 +3,14 @@
 // Why: a call must not wait for a handshake, and must never be sent twice when the server may have
 // acted on it (envoy#39800: a blind retry doubled a payment). The pool keeps sessions to each
 // address, gives a call to the least loaded one, reconnects with jittered backoff, asks names
-// again, and takes a session that drains out of choice while its streams finish. Source:
-// design 5.6; gRPC connection-backoff.md (1 s to 120 s, factor 1.6, jitter 0.2; ours starts at 100
-// ms and ends at 10 s, as upstreams are few and near). Thread-safety: loop thread only. Errors: a
-// waiter is told Unavailable when nothing connects within `connect_timeout`. Limits: `waiters_max`
-// calls wait; more are Unavailable at once.
+// again, and takes a session that drains out of choice while its streams finish. A call is failed
+// only by what failed since it came: of what was so before, another loop may know better.
+// Source: design 5.6; gRPC connection-backoff.md (1 s to 120 s, factor 1.6, jitter 0.2; ours starts
+// at 100 ms and ends at 10 s, as upstreams are few and near).
+// Thread-safety: loop thread only.
+// Errors: a waiter is told Unavailable when nothing connects, DeadlineExceeded when there was no
+// room within `connect_timeout`.
+// Limits: `waiters_max` calls wait; more are Unavailable at once.
 #ifndef DOMICILE_GATEWAY_PROXY_UPSTREAM_POOL_H_
 #define DOMICILE_GATEWAY_PROXY_UPSTREAM_POOL_H_
 
@@ -61,6 +64,7 @@ class UpstreamPool {
    private:
     friend class UpstreamPool;
     UpstreamPool* pool_ = nullptr;
+    EventLoop::Tick since_ = 0;
     EventLoop::Tick give_up_ = 0;
     std::list<Waiter*>::iterator place_;
   };
@@ -86,7 +90,11 @@ class UpstreamPool {
   void Serve();
   Http2Session* Pick();
   void ExpireWaiters();
-  void FailWaiters(const absl::Status& why);
+  void LeaveUseless(size_t expired);
+  // Fails calls that nothing is left to wait for.
+  void GiveUp(const absl::Status& why);
+  // Those that came until `since`.
+  void FailWaiters(const absl::Status& why, EventLoop::Tick since);
   bool connecting() const;
 
   EventLoop& loop_;
@@ -99,7 +107,8 @@ class UpstreamPool {
   EventLoop::Timer resolve_timer_;
   EventLoop::Timer waiter_timer_;
   EventLoop::Tick resolved_at_ = 0;
-  size_t turn_ = 0;  // which slot is looked at first
+  EventLoop::Tick said_at_ = 0;  // that calls waited in vain
+  size_t turn_ = 0;              // which slot is looked at first
   bool serving_ = false;
   bool draining_ = false;
   absl::Status last_failure_;

@@ -26,10 +26,7 @@ RawServer::RawServer() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
 RawServer::~RawServer() {
   shutdown(fd_, SHUT_RDWR);  // wakes accept
   if (accept_.joinable()) accept_.join();
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    for (int fd : open_) shutdown(fd, SHUT_RDWR);
-  }
+  Cut();
   for (std::thread& thread : threads_) thread.join();
   close(fd_);
 }
@@ -44,6 +41,11 @@ void RawServer::Start(std::function<std::string(uint32_t stream)> answer,
 void RawServer::Say(const std::string& bytes) {
   std::lock_guard<std::mutex> lock(mutex_);
   for (int fd : open_) send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
+
+void RawServer::Cut() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (int fd : open_) shutdown(fd, SHUT_RDWR);
 }
 
 void RawServer::Accept() {

@@ -35,6 +35,8 @@ class RawServer {
   void Start(std::function<std::string(uint32_t stream)> answer, const std::string& entries = "");
   // On every open connection.
   void Say(const std::string& bytes);
+  // Ends those; new ones are taken.
+  void Cut();
 
  private:
   void Accept();

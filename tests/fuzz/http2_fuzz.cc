@@ -160,7 +160,7 @@ class Session final : public SessionUser {
     if (drains_) session_->Drain();
   }
   void OnGoaway() override {}
-  void OnStreamClosed() override {}
+  void OnRoom() override {}
   void OnSessionClosed(const absl::Status&) override { loop_.Stop(); }
   size_t open() const { return streams_.size(); }
 

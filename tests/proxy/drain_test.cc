@@ -132,7 +132,7 @@ struct Unread final : SessionUser {
   void OnOversizedRequest(Http2Stream&) override {}
   void OnReady() override {}
   void OnGoaway() override {}
-  void OnStreamClosed() override {}
+  void OnRoom() override {}
   void OnSessionClosed(const absl::Status&) override {
     closed = true;
     loop.Stop();

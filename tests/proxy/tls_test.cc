@@ -114,7 +114,7 @@ struct TlsCall final : StreamUser, SessionUser {
   void OnRequest(Http2Stream&, const HeaderBlock&, bool) override {}
   void OnOversizedRequest(Http2Stream&) override {}
   void OnGoaway() override {}
-  void OnStreamClosed() override {}
+  void OnRoom() override {}
   void OnSessionClosed(const absl::Status& why) override {
     closed = why;
     loop->Stop();
