@@ -9,13 +9,9 @@
 #include "gateway/base/limits.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/crypto/openssl_ptr.h"
+#include "gateway/crypto/signature_key.h"
 
 namespace domicile::crypto {
-
-struct internal::Key {
-  PkeyPtr pkey;
-};
-
 namespace {
 
 using KeyHandle = std::shared_ptr<const internal::Key>;
@@ -24,12 +20,6 @@ constexpr size_t kP256Bytes = 32;
 
 absl::Status OpenSslFailed(absl::string_view what) {
   return absl::InternalError(absl::StrCat("OpenSSL: ", what, " failed"));
-}
-
-KeyHandle Own(EVP_PKEY* pkey) {
-  auto key = std::make_shared<internal::Key>();
-  key->pkey.reset(pkey);
-  return key;
 }
 
 BnPtr Number(absl::string_view big_endian) {
@@ -121,7 +111,7 @@ absl::StatusOr<KeyHandle> RsaKey(absl::string_view modulus, absl::string_view ex
   }
   EVP_PKEY* pkey = PublicKeyFrom("RSA", builder.get());
   if (pkey == nullptr) return absl::InvalidArgumentError("RSA key: n and e are no key");
-  return Own(pkey);
+  return OwnKey(pkey);
 }
 
 absl::StatusOr<KeyHandle> P256Key(absl::string_view x, absl::string_view y) {
@@ -140,7 +130,7 @@ absl::StatusOr<KeyHandle> P256Key(absl::string_view x, absl::string_view y) {
   // OpenSSL checks that the point lies on the curve.
   EVP_PKEY* pkey = PublicKeyFrom("EC", builder.get());
   if (pkey == nullptr) return absl::InvalidArgumentError("P-256 key: not a point of the curve");
-  return Own(pkey);
+  return OwnKey(pkey);
 }
 
 absl::StatusOr<KeyHandle> Ed25519Key(absl::string_view public_key) {
@@ -151,7 +141,7 @@ absl::StatusOr<KeyHandle> Ed25519Key(absl::string_view public_key) {
   EVP_PKEY* pkey =
       EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, Bytes(public_key), public_key.size());
   if (pkey == nullptr) return OpenSslFailed("reading an Ed25519 key");
-  return Own(pkey);
+  return OwnKey(pkey);
 }
 
 absl::StatusOr<std::string> NumberParameter(EVP_PKEY* pkey, const char* name, int size) {
@@ -277,7 +267,7 @@ absl::StatusOr<SigningKey> SigningKey::Generate(SignatureAlgorithm algorithm) {
       break;
   }
   if (pkey == nullptr) return OpenSslFailed("making a key");
-  return FromKey(Own(pkey));
+  return FromKey(OwnKey(pkey));
 }
 
 absl::StatusOr<SigningKey> SigningKey::FromEd25519Seed(absl::string_view seed) {
@@ -288,7 +278,7 @@ absl::StatusOr<SigningKey> SigningKey::FromEd25519Seed(absl::string_view seed) {
   EVP_PKEY* pkey =
       EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, Bytes(seed), seed.size());
   if (pkey == nullptr) return OpenSslFailed("reading an Ed25519 seed");
-  return FromKey(Own(pkey));
+  return FromKey(OwnKey(pkey));
 }
 
 absl::StatusOr<SigningKey> SigningKey::FromPem(absl::string_view pem) {
@@ -301,7 +291,7 @@ absl::StatusOr<SigningKey> SigningKey::FromPem(absl::string_view pem) {
   if (pkey == nullptr) {
     return absl::InvalidArgumentError("private key: not PEM, or with a password");
   }
-  return FromKey(Own(pkey));
+  return FromKey(OwnKey(pkey));
 }
 
 absl::StatusOr<std::string> SigningKey::Sign(absl::string_view message) const {
