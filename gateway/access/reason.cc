@@ -5,7 +5,7 @@
 namespace domicile::access {
 namespace {
 
-constexpr int kInvalidArgument = 3, kPermissionDenied = 7, kResourceExhausted = 8,
+constexpr int kInvalidArgument = 3, kNotFound = 5, kPermissionDenied = 7, kResourceExhausted = 8,
               kFailedPrecondition = 9, kUnimplemented = 12, kUnavailable = 14,
               kUnauthenticated = 16, kDeadlineExceeded = 4;
 
@@ -96,6 +96,44 @@ constexpr Row kRows[] = {
      Fix::kCaller},
     {Reason::kPolicyChanged, "POLICY_CHANGED", Reason::kNotPermitted, kPermissionDenied,
      Fix::kNone},
+    {Reason::kGrantExpired, "GRANT_EXPIRED", Reason::kExceptionRequired, kFailedPrecondition,
+     Fix::kOfficer},
+    {Reason::kGrantRevoked, "GRANT_REVOKED", Reason::kExceptionRequired, kFailedPrecondition,
+     Fix::kOfficer},
+    {Reason::kGrantLimit, "GRANT_LIMIT", Reason::kExceptionRequired, kFailedPrecondition,
+     Fix::kOfficer},
+    {Reason::kGrantUnknown, "GRANT_UNKNOWN", Reason::kExceptionRequired, kFailedPrecondition,
+     Fix::kOfficer},
+    {Reason::kExceptionUnknown, "EXCEPTION_UNKNOWN", Reason::kExceptionUnknown, kNotFound,
+     Fix::kCaller},
+    {Reason::kExceptionState, "EXCEPTION_STATE", Reason::kExceptionState, kFailedPrecondition,
+     Fix::kCaller},
+    {Reason::kTermsTooWide, "TERMS_TOO_WIDE", Reason::kTermsTooWide, kInvalidArgument,
+     Fix::kCaller},
+    {Reason::kTermsChanged, "TERMS_CHANGED", Reason::kTermsChanged, kFailedPrecondition,
+     Fix::kCaller},
+    {Reason::kSignatureInvalid, "SIGNATURE_INVALID", Reason::kSignatureInvalid, kPermissionDenied,
+     Fix::kCaller},
+    {Reason::kSignatureStale, "SIGNATURE_STALE", Reason::kSignatureStale, kFailedPrecondition,
+     Fix::kCaller},
+    {Reason::kSignatureReplayed, "SIGNATURE_REPLAYED", Reason::kSignatureReplayed,
+     kFailedPrecondition, Fix::kCaller},
+    {Reason::kOfficerKeyUnknown, "OFFICER_KEY_UNKNOWN", Reason::kOfficerKeyUnknown,
+     kPermissionDenied, Fix::kOfficer},
+    {Reason::kApproverIsRequester, "APPROVER_IS_REQUESTER", Reason::kApproverIsRequester,
+     kPermissionDenied, Fix::kOfficer},
+    {Reason::kApproverUnknown, "APPROVER_UNKNOWN", Reason::kApproverUnknown, kPermissionDenied,
+     Fix::kPlatform},
+    {Reason::kApproverInLine, "APPROVER_IN_LINE", Reason::kApproverInLine, kPermissionDenied,
+     Fix::kOfficer},
+    {Reason::kApproverSwapPair, "APPROVER_SWAP_PAIR", Reason::kApproverSwapPair, kPermissionDenied,
+     Fix::kOfficer},
+    {Reason::kApproverCovered, "APPROVER_COVERED", Reason::kApproverCovered, kPermissionDenied,
+     Fix::kOfficer},
+    {Reason::kApproverRole, "APPROVER_ROLE", Reason::kApproverRole, kPermissionDenied,
+     Fix::kOfficer},
+    {Reason::kApproverElsewhere, "APPROVER_ELSEWHERE", Reason::kApproverElsewhere,
+     kPermissionDenied, Fix::kOfficer},
 };
 
 const Row& RowFor(Reason reason) {

@@ -73,6 +73,29 @@ enum class Reason : uint8_t {
   kShuttingDown = 91,
   kDeadlineExceeded = 92,
   kPolicyChanged = 93,  // an open stream that the new policy would decide otherwise
+  // A grant that would have opened it and does not any more; or nobody can say whether it still
+  // does. Shown as EXCEPTION_REQUIRED, like the escalation that is left.
+  kGrantExpired = 94,
+  kGrantRevoked = 95,
+  kGrantLimit = 96,    // its reads or its distinct data subjects are used up
+  kGrantUnknown = 97,  // its state cannot be known (P6)
+  // What somebody does with an exception. Shown to whoever does it.
+  kExceptionUnknown = 100,  // no such exception, or none of theirs: one answer
+  kExceptionState = 101,    // not possible in the state that it is in
+  kTermsTooWide = 102,      // over what the region of origin allows, or wider than before
+  kTermsChanged = 103,      // signed for other terms than those that stand
+  kSignatureInvalid = 104,
+  kSignatureStale = 105,     // came after its statement had ended
+  kSignatureReplayed = 106,  // its statement was used before
+  kOfficerKeyUnknown = 107,  // no such key of this officer, or not valid then
+  // Who may not sign it.
+  kApproverIsRequester = 110,
+  kApproverUnknown = 111,    // how the two stand to each other is not known
+  kApproverInLine = 112,     // one of them stands above the other
+  kApproverSwapPair = 113,   // the two approve for each other
+  kApproverCovered = 114,    // a covered person (28 CFR 202.211), or not known to be none
+  kApproverRole = 115,       // holds no role that is asked for
+  kApproverElsewhere = 116,  // lives, is employed or is outside the region, or it is not known
 };
 
 // `NO_RULE`, `PURPOSE_NOT_PERMITTED`, ... as in entries and ErrorInfo.reason.

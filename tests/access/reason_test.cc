@@ -44,10 +44,24 @@ TEST(P10NeverAnOracle, WhatDependsOnThePersonIsShownAsOneAnswer) {
   }
 }
 
+// Whether it ran out, was revoked, was used up or cannot be known tells of others' use of it.
+TEST(P10NeverAnOracle, AGrantThatEndedLooksLikeTheEscalationThatIsLeft) {
+  const Shown escalation = ShownFor(Reason::kExceptionRequired);
+  for (Reason reason :
+       {Reason::kGrantExpired, Reason::kGrantRevoked, Reason::kGrantLimit, Reason::kGrantUnknown}) {
+    const Shown shown = ShownFor(reason);
+    EXPECT_EQ(shown.reason, escalation.reason) << Name(reason);
+    EXPECT_EQ(shown.grpc_status, escalation.grpc_status) << Name(reason);
+    EXPECT_EQ(shown.fix, escalation.fix) << Name(reason);
+  }
+}
+
 TEST(Reason, WhatIsShownIsShownAsItself) {
   for (Reason reason : AllReasons()) {
     const Shown shown = ShownFor(reason);
-    EXPECT_TRUE(shown.reason == reason || shown.reason == Reason::kNotPermitted) << Name(reason);
+    EXPECT_TRUE(shown.reason == reason || shown.reason == Reason::kNotPermitted ||
+                shown.reason == Reason::kExceptionRequired)
+        << Name(reason);
     const Shown again = ShownFor(shown.reason);
     EXPECT_EQ(again.reason, shown.reason);
     EXPECT_EQ(again.grpc_status, shown.grpc_status) << Name(reason);

@@ -46,9 +46,9 @@ std::vector<Row> RowsOfPage() {
 
 std::string StatusName(int code) {
   static const std::map<int, std::string> names = {
-      {3, "INVALID_ARGUMENT"},   {4, "DEADLINE_EXCEEDED"},   {7, "PERMISSION_DENIED"},
-      {8, "RESOURCE_EXHAUSTED"}, {9, "FAILED_PRECONDITION"}, {12, "UNIMPLEMENTED"},
-      {14, "UNAVAILABLE"},       {16, "UNAUTHENTICATED"},
+      {3, "INVALID_ARGUMENT"},  {4, "DEADLINE_EXCEEDED"},  {5, "NOT_FOUND"},
+      {7, "PERMISSION_DENIED"}, {8, "RESOURCE_EXHAUSTED"}, {9, "FAILED_PRECONDITION"},
+      {12, "UNIMPLEMENTED"},    {14, "UNAVAILABLE"},       {16, "UNAUTHENTICATED"},
   };
   auto it = names.find(code);
   return it == names.end() ? absl::StrCat("status ", code) : it->second;

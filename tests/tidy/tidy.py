@@ -20,7 +20,7 @@ Breach = namedtuple("Breach", "path line message")
 FLOORS = {
     "base": 0, "crypto": 0,
     "access": 1,
-    "policy": 2, "identity": 2, "origin": 2, "audit": 2,
+    "policy": 2, "identity": 2, "origin": 2, "exceptions": 2, "audit": 2,
     "wire": 3, "enforce": 3, "control": 3,
     "store": 4, "proxy": 4, "services": 4,
     "cli": 5, "main": 5,
