@@ -47,12 +47,6 @@ Exchange::Exchange(LoopContext& context, const Caller& caller, Http2Stream& stre
                       }),
       policy_timer_(context.loop, [this] { Feed(enforce::TimerFired{Now()}); }),
       opened_at_(context.loop.now()) {
-  if (context_.spare_effects.empty()) {
-    effects_.reserve(8);
-  } else {
-    effects_ = std::move(context_.spare_effects.back());
-    context_.spare_effects.pop_back();
-  }
   context_.exchanges.emplace(number_, this);
   context_.counters.calls_opened.Add();
   context_.counters.exchanges_open.Add();
@@ -61,11 +55,8 @@ Exchange::Exchange(LoopContext& context, const Caller& caller, Http2Stream& stre
 
 Exchange::~Exchange() {
   Withdraw();
-  effects_.clear();
   EndTellingHome();
   context_.counters.exchanges_open.Subtract();
-  if (context_.spare_effects.size() < base::limits::kFreeStreamsMax)
-    context_.spare_effects.push_back(std::move(effects_));
   context_.exchanges.erase(number_);
   if (downstream_ != nullptr) downstream_->Detach();
   if (upstream_ != nullptr) upstream_->Detach();
@@ -165,6 +156,7 @@ void Exchange::Feed(enforce::Event event) {
     if (hit->reason == Reason::kMessageTooLarge) context_.counters.limits.Hit(Limit::kMessage);
     if (hit->reason == Reason::kOverloaded) context_.counters.limits.Hit(Limit::kHeldBytes);
   }
+  if (!running_) effects_ = context_.TakeEffects();
   call_.On(std::move(event), effects_);
   if (running_) return;  // the loop below is on the stack and goes on with what was added
   running_ = true;
@@ -172,7 +164,8 @@ void Exchange::Feed(enforce::Event event) {
     enforce::Effect effect = std::move(effects_[i]);
     std::visit([this](auto& what) { Do(what); }, effect);
   }
-  effects_.clear();
+  context_.GiveBack(std::move(effects_));
+  effects_ = enforce::Effects();
   running_ = false;
   Settle();
 }
@@ -249,6 +242,7 @@ void Exchange::Do(enforce::SendHeaders&) {
   AddResponseStart(&headers);
   for (size_t i = 0; i < response_metadata_.size(); ++i)
     headers.Add(response_metadata_.name(i), response_metadata_.value(i));
+  response_metadata_ = HeaderBlock();  // streams live long
   downstream_->SendHeaders(headers, /*end=*/false);
 }
 
@@ -283,8 +277,8 @@ void Exchange::Do(enforce::End& effect) {
   if (effect.upstream_text) {
     if (!upstream_message_.empty()) trailers.Add("grpc-message", upstream_message_);
     if (!upstream_details_.empty()) trailers.Add("grpc-status-details-bin", upstream_details_);
-    for (size_t i = 0; i < response_trailers_.size(); ++i)
-      trailers.Add(response_trailers_.name(i), response_trailers_.value(i));
+    for (size_t i = 0; response_trailers_ != nullptr && i < response_trailers_->size(); ++i)
+      trailers.Add(response_trailers_->name(i), response_trailers_->value(i));
   } else {
     if (!effect.message.empty()) trailers.Add("grpc-message", EncodeStatusMessage(effect.message));
     if (!effect.details.empty())

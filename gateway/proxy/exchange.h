@@ -174,11 +174,11 @@ class Exchange final : public StreamUser,
 
   Direction request_;
   Direction response_;
-  HeaderBlock request_metadata_;   // the caller's header block
-  HeaderBlock response_metadata_;  // of the next hop, as far as it may pass
-  HeaderBlock response_trailers_;  // the same of its trailers
-  std::string peer_decision_id_;   // as the home gateway says; outside text
-  std::string upstream_message_;   // as on the wire
+  HeaderBlock request_metadata_;                    // the caller's header block
+  HeaderBlock response_metadata_;                   // of the next hop, as far as it may pass
+  std::unique_ptr<HeaderBlock> response_trailers_;  // the same of its trailers; null: none
+  std::string peer_decision_id_;                    // as the home gateway says; outside text
+  std::string upstream_message_;                    // as on the wire
   std::string upstream_details_;
   int upstream_code_ = -1;
 

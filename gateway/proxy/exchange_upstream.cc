@@ -144,6 +144,7 @@ void Exchange::NextHop::OnClosed(Http2Error error, bool never_processed) {
 void Exchange::OnUpstreamHeaders(const HeaderBlock& headers, bool end) {
   replayable_ = false;
   std::string().swap(replay_);
+  request_metadata_ = HeaderBlock();  // never sent again
   MessageReader::Encoding encoding = MessageReader::Encoding::kIdentity;
   ResponseProblem problem = CheckResponseHeaders(headers, &encoding);
   if (problem != ResponseProblem::kNone) {
@@ -173,8 +174,10 @@ void Exchange::OnUpstreamEnd(const HeaderBlock& trailers) {
   upstream_code_ = status.code;
   upstream_message_ = std::string(status.message);
   upstream_details_ = std::string(status.details);
+  HeaderBlock passed;
   CopyResponseMetadata(trailers, to_peer_ ? MetadataPolicy::kPeer : MetadataPolicy::kAll, {},
-                       &response_trailers_);
+                       &passed);
+  if (!passed.empty()) response_trailers_ = std::make_unique<HeaderBlock>(std::move(passed));
   upstream_ended_ = true;
   response_.end_received = true;
   if (telling_home_) return TellResponseEnd();

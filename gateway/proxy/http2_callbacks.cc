@@ -61,10 +61,10 @@ class Http2Callbacks {
     } else {
       stream = StreamOf(session, frame->hd.stream_id);
       if (stream == nullptr) return 0;
-      stream->received_.Clear();
     }
-    stream->received_size_ = 0;
-    stream->received_count_ = 0;
+    state.received_.Clear();
+    state.received_size_ = 0;
+    state.received_count_ = 0;
     return 0;
   }
 
@@ -74,18 +74,18 @@ class Http2Callbacks {
     auto& state = State(user_data);
     Http2Stream* stream = StreamOf(session, frame->hd.stream_id);
     if (stream == nullptr) return 0;
-    stream->received_size_ += name_size + value_size + 32;
-    stream->received_count_ += 1;
-    if (stream->received_size_ > limits::kHeaderBytesClose ||
-        stream->received_count_ > limits::kHeaderFieldsClose)
+    state.received_size_ += name_size + value_size + 32;
+    state.received_count_ += 1;
+    if (state.received_size_ > limits::kHeaderBytesClose ||
+        state.received_count_ > limits::kHeaderFieldsClose)
       return state.Abuse(Limit::kHeaderBomb, "header block without end");
-    if (stream->received_size_ > limits::kHeaderBytesMax ||
-        stream->received_count_ > limits::kHeaderFieldsMax) {
+    if (state.received_size_ > limits::kHeaderBytesMax ||
+        state.received_count_ > limits::kHeaderFieldsMax) {
       stream->headers_oversized_ = true;
       return 0;
     }
-    stream->received_.Add({reinterpret_cast<const char*>(name), name_size},
-                          {reinterpret_cast<const char*>(value), value_size});
+    state.received_.Add({reinterpret_cast<const char*>(name), name_size},
+                        {reinterpret_cast<const char*>(value), value_size});
     return 0;
   }
 
@@ -122,6 +122,8 @@ class Http2Callbacks {
     switch (frame->hd.type) {
       case NGHTTP2_HEADERS:
         OnHeadersComplete(state, session, frame);
+        if (state.received_.capacity_bytes() > limits::kFreeHeaderBytesMax)
+          state.received_ = HeaderBlock();
         break;
       case NGHTTP2_DATA:
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
@@ -175,7 +177,7 @@ class Http2Callbacks {
     }
     if (stream->got_headers_) {
       if (end) {
-        OnEnd(stream, stream->received_);
+        OnEnd(stream, state.received_);
       } else {
         stream->Reset(Http2Error::kProtocolError);  // trailers without END_STREAM, attack 18
       }
@@ -184,14 +186,14 @@ class Http2Callbacks {
     if (server) {
       stream->got_headers_ = true;
       stream->remote_ended_ = end;
-      state.user_.OnRequest(*stream, stream->received_, end);
+      state.user_.OnRequest(*stream, state.received_, end);
       return;
     }
-    auto status = stream->received_.Find(":status");
+    auto status = state.received_.Find(":status");
     if (status.has_value() && !status->empty() && (*status)[0] == '1') return;  // 1xx: not final
     stream->got_headers_ = true;
     stream->remote_ended_ = end;
-    if (stream->user_ != nullptr) stream->user_->OnHeaders(stream->received_, end);
+    if (stream->user_ != nullptr) stream->user_->OnHeaders(state.received_, end);
   }
 
   static int OnFrameSent(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
@@ -272,9 +274,9 @@ class Http2Callbacks {
     if (size > 0) *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     if (size < stream.unsent_bytes_ || !stream.local_ended_) return static_cast<ssize_t>(size);
     *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (!stream.has_trailers_) return static_cast<ssize_t>(size);
+    if (stream.trailers_ == nullptr) return static_cast<ssize_t>(size);
     *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    NameValues trailers = ToNameValues(stream.trailers_);
+    NameValues trailers = ToNameValues(*stream.trailers_);
     if (nghttp2_submit_trailer(state.session_, stream.id_, trailers.data(), trailers.size()) != 0)
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     return static_cast<ssize_t>(size);

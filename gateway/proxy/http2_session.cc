@@ -85,8 +85,7 @@ void Http2Stream::SendEnd() {
 
 void Http2Stream::SendTrailers(const HeaderBlock& trailers) {
   if (session_->state_->closing_ || local_ended_) return;
-  trailers_ = trailers;
-  has_trailers_ = true;
+  trailers_ = std::make_unique<HeaderBlock>(trailers);
   SendEnd();
 }
 
@@ -175,12 +174,7 @@ void Http2SessionState::FreeStream(Http2Stream* stream) {
   busy_ = loop_.now();
   std::unique_ptr<Http2Stream> owned(stream);
   if (free_.size() >= limits::kFreeStreamsMax) return;
-  // Header memory of the usual size is kept for the next stream, everything else starts over.
-  if (stream->received_.capacity_bytes() > limits::kFreeHeaderBytesMax) return;
-  HeaderBlock received = std::move(stream->received_);
-  received.Clear();
   *owned = Http2Stream();
-  owned->received_ = std::move(received);
   free_.push_back(std::move(owned));
 }
 

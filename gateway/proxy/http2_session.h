@@ -98,15 +98,11 @@ class Http2Stream {
   Http2Session* session_ = nullptr;
   StreamUser* user_ = nullptr;
   int32_t id_ = 0;
-  HeaderBlock received_;      // header block being received
-  size_t received_size_ = 0;  // as HPACK counts, also beyond what is kept
-  uint32_t received_count_ = 0;
   bool got_headers_ = false;  // final headers were handed over
   bool headers_oversized_ = false;
   bool remote_ended_ = false;
   bool local_ended_ = false;  // end or trailers asked for
   bool end_sent_ = false;
-  bool has_trailers_ = false;
   bool body_started_ = false;  // a data source is attached
   bool deferred_ = false;      // data source waits for SendData
   bool above_low_water_ = false;
@@ -117,7 +113,7 @@ class Http2Stream {
   size_t unsent_offset_ = 0;  // into unsent_[unsent_first_]
   size_t unsent_first_ = 0;
   std::vector<std::string> unsent_;
-  HeaderBlock trailers_;
+  std::unique_ptr<HeaderBlock> trailers_;  // to be sent; null: none
   EventLoop::Tick progress_ = 0;  // when bytes last left, or unsent bytes or an end appeared
   Http2Stream* next_ = nullptr;   // the session's open streams
   Http2Stream* prev_ = nullptr;

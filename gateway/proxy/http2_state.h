@@ -83,6 +83,10 @@ class Http2SessionState {
   size_t abandoned_streams_ = 0;  // of the open ones
   bool worn_ = false;             // some stream was abandoned: OnGoaway is due or was called
   bool worn_told_ = false;
+  // The header block being received: RFC 9113 section 4.3 lets no other frame come between.
+  HeaderBlock received_;
+  size_t received_size_ = 0;  // as HPACK counts, also beyond what is kept
+  uint32_t received_count_ = 0;
   Http2Stream* streams_ = nullptr;
   std::vector<std::unique_ptr<Http2Stream>> free_;
   EventLoop::Tick started_ = 0;

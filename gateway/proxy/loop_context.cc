@@ -42,6 +42,23 @@ LoopContext::LoopContext(EventLoop& event_loop, const DataPlaneOptions& plane_op
 
 LoopContext::~LoopContext() { gate->Close(); }
 
+enforce::Effects LoopContext::TakeEffects() {
+  enforce::Effects effects;
+  if (spare_effects_.empty()) {
+    effects.reserve(8);
+  } else {
+    effects = std::move(spare_effects_.back());
+    spare_effects_.pop_back();
+  }
+  return effects;
+}
+
+void LoopContext::GiveBack(enforce::Effects effects) {
+  effects.clear();
+  if (spare_effects_.size() < base::limits::kFreeStreamsMax)
+    spare_effects_.push_back(std::move(effects));
+}
+
 void LoopContext::Append(uint64_t call, enforce::Append& effect) {
   const bool durable = effect.strength == enforce::Strength::kDurable;
   AppendBatch& other = durable ? integrated_ : durable_;

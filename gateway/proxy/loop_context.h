@@ -100,6 +100,9 @@ struct LoopContext {
   // Fresh random bytes, drawn from the system in larger pieces.
   std::string Randomness(size_t size_bytes);
   absl::Time Now() const { return ports.clock->Now(); }
+  // For one turn of a call, with memory from earlier turns of any.
+  enforce::Effects TakeEffects();
+  void GiveBack(enforce::Effects effects);
   // Goes to the log at the end of this turn, with what other calls want recorded.
   void Append(uint64_t call, enforce::Append& effect);
 
@@ -114,7 +117,6 @@ struct LoopContext {
   identity::TokenCache tokens;
   wire::Scanner scanner;
   wire::Spans spans;                                     // scratch
-  std::vector<enforce::Effects> spare_effects;           // empty, with memory; for the next calls
   std::vector<std::unique_ptr<UpstreamPool>> upstreams;  // by place in the options
   std::vector<std::unique_ptr<UpstreamPool>> peers;
   absl::flat_hash_map<std::string, size_t> upstream_of_service;
@@ -131,7 +133,8 @@ struct LoopContext {
   LoopCounters counters;
 
  private:
-  AppendBatch durable_, integrated_;  // by strength
+  std::vector<enforce::Effects> spare_effects_;  // empty, with memory; as many as turns are nested
+  AppendBatch durable_, integrated_;             // by strength
   std::string random_;
   size_t random_offset_ = 0;
 };

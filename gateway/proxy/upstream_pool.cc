@@ -12,8 +12,6 @@ namespace {
 
 // Names are asked again after a failure, but not more often than this.
 constexpr int64_t kResolveGapMilliseconds = 1000;
-// How often a pool says that calls waited in vain.
-constexpr int64_t kSayGapMilliseconds = 1000;
 
 bool Same(const SocketAddress& a, const SocketAddress& b) {
   return a.size == b.size && memcmp(&a.storage, &b.storage, a.size) == 0;

@@ -107,8 +107,10 @@ class UpstreamPool {
   EventLoop::Timer resolve_timer_;
   EventLoop::Timer waiter_timer_;
   EventLoop::Tick resolved_at_ = 0;
-  EventLoop::Tick said_at_ = 0;  // that calls waited in vain
-  size_t turn_ = 0;              // which slot is looked at first
+  EventLoop::Tick said_at_ = 0;       // that calls waited in vain
+  EventLoop::Tick left_said_at_ = 0;  // that a connection was left
+  uint32_t left_ = 0;                 // connections since then
+  size_t turn_ = 0;                   // which slot is looked at first
   bool serving_ = false;
   bool draining_ = false;
   absl::Status last_failure_;

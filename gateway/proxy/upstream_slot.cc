@@ -45,10 +45,17 @@ void UpstreamPool::Conn::OnGoaway() {
   // Out of choice at once; a new connection takes its place.
   Slot* slot = slot_;
   const bool worn = session_->worn();
-  base::Log(base::LogLevel::kInfo, "upstream.connection_left",
-            {{"address", base::NotPersonal(slot->address_.ToString())},
-             {"why", base::NotPersonal(worn ? "worn" : "goaway")},
-             {"streams", session_->open_streams()}});
+  // One caller who cancels many calls must not fill the operators' log.
+  ++pool_.left_;
+  if (pool_.loop_.now() - pool_.left_said_at_ >= kSayGapMilliseconds) {
+    base::Log(base::LogLevel::kInfo, "upstream.connection_left",
+              {{"address", base::NotPersonal(slot->address_.ToString())},
+               {"why", base::NotPersonal(worn ? "worn" : "goaway")},
+               {"streams", session_->open_streams()},
+               {"times", pool_.left_}});
+    pool_.left_said_at_ = pool_.loop_.now();
+    pool_.left_ = 0;
+  }
   pool_.retired_.push_back(slot->Remove(this));
   Leave();
   // A connection that is worn says nothing about the server.

@@ -14,6 +14,9 @@
 
 namespace domicile::proxy {
 
+// How often a pool says that calls waited in vain, or that it left a connection.
+inline constexpr EventLoop::Tick kSayGapMilliseconds = 1000;
+
 class UpstreamPool::Conn final : public SessionUser {
  public:
   Conn(UpstreamPool& pool, Slot& slot) : pool_(pool), slot_(&slot) {}

@@ -351,7 +351,8 @@ void TestUpstream::Work() {
         if (hooks_.raw) {
           hooks_.raw(fd);
         } else {
-          auto peer = std::make_unique<Peer>(fd, /*server=*/true);
+          auto peer =
+              std::make_unique<Peer>(fd, /*server=*/true, hooks_.auto_window.value_or(true));
           peer->on_headers = [this](Peer& at, PeerStream& stream) {
             ++calls_;
             if (hooks_.on_headers) hooks_.on_headers(at, stream);

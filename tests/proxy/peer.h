@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -101,6 +102,7 @@ class TestUpstream {
   // test.People/Get one Person with ip and mail.
   struct Hooks {
     std::function<void(Peer&, PeerStream&)> on_headers, on_data, on_end, on_close;
+    std::optional<bool> auto_window;  // false: no window is ever given back
     // Instead of HTTP/2: what to do with an accepted socket.
     std::function<void(int fd)> raw;
   };
