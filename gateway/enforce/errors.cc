@@ -16,7 +16,47 @@ constexpr int kUnavailable = 14;
 // How long a client should wait before it tries what is unavailable again.
 constexpr uint64_t kRetryAfterSeconds = 1;
 
+// What somebody reads who asks for, signs or ends an exception. Empty: no such reason.
+absl::string_view ExceptionSentence(Reason shown) {
+  switch (shown) {
+    case Reason::kExceptionUnknown:
+      return "no such exception, or none that you may see";
+    case Reason::kExceptionState:
+      return "not possible in the state that the exception is in: look at it first";
+    case Reason::kTermsTooWide:
+      return "the terms are not complete, or ask for more than may be asked for here";
+    case Reason::kTermsChanged:
+      return "the terms are others now: read this revision before you sign it";
+    case Reason::kSignatureInvalid:
+      return "the signature does not hold over the statement as it was made";
+    case Reason::kSignatureStale:
+      return "the statement has ended: ask for a fresh one and sign that";
+    case Reason::kSignatureReplayed:
+      return "the statement was used before: ask for a fresh one";
+    case Reason::kOfficerKeyUnknown:
+      return "this key is not enrolled for this officer, or was not valid then";
+    case Reason::kApproverIsRequester:
+      return "nobody approves what they ask for themselves";
+    case Reason::kApproverUnknown:
+      return "requester and approver have to be in the staff directory, and one of them is not";
+    case Reason::kApproverInLine:
+      return "one of the two stands above the other: somebody outside that line has to sign";
+    case Reason::kApproverSwapPair:
+      return "the requester approved for this officer lately: a third person has to sign";
+    case Reason::kApproverCovered:
+      return "a covered person, or nobody can say that they are none: another officer has to sign";
+    case Reason::kApproverRole:
+      return "holds no role that the quorum asks for";
+    case Reason::kApproverElsewhere:
+      return "lives, is employed or is now outside the region, or nobody can say";
+    default:
+      return "";
+  }
+}
+
 absl::string_view Sentence(Reason shown) {
+  const absl::string_view exception = ExceptionSentence(shown);
+  if (!exception.empty()) return exception;
   switch (shown) {
     case Reason::kNotPermitted:
       return "not permitted for this caller, purpose and location";

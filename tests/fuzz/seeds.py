@@ -7,7 +7,9 @@ Deterministic: run again, it writes the same bytes. What the fuzzer found lies b
 the names that libFuzzer gives (a SHA-1); what stands here is named after what it tries.
 """
 
+import copy
 import gzip
+import json
 import pathlib
 
 corpus = pathlib.Path(__file__).resolve().parent / "corpus"
@@ -299,6 +301,104 @@ def forward():
     write("forward", "envelope_cut", field(1, statement)[:-1])
 
 
+# ---- exception: canonical JSON of terms and statements, each with one thing changed --------------
+
+WHOLE = {
+    "actions": ["read", "search"], "break_glass": False, "categories": ["contact", "existence"],
+    "distinct_subjects_max": 2, "exception": "00000000000001f3", "jurisdictions": ["CN", "ZZ"],
+    "legal_basis": "gdpr-46", "licence": "", "methods": ["/a.B/C"],
+    "not_after": "2026-11-24T16:00:00Z", "not_before": "2026-11-24T14:00:00Z",
+    "origins": ["eu", "us"], "principal": {
+        "issuer": "https://idp", "kind": "staff", "subject": "e-204", "workload": ""},
+    "purpose": "incident", "reads_max": 100, "revision": 1, "subjects": ["01" * 16, "a2" * 16],
+    "ticket": "INC-8"}
+SIGNED = {
+    "expires_at": "2026-11-24T13:10:00Z", "facts_sha256": "22" * 32,
+    "issued_at": "2026-11-24T13:05:00Z", "key_id": "0011223344556677", "nonce": "07" * 32,
+    "officer": {"countries": ["IE"], "issuer": "https://idp", "roles": ["compliance_officer"],
+                "subject": "e-12"},
+    "policy_sha256": "11" * 32, "reason": "", "seats": ["eu/compliance_officer"], "terms": WHOLE,
+    "terms_sha256": "@" * 64, "verb": "approve"}
+
+
+def canonical_json(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def changed(value, path, new):
+    value = copy.deepcopy(value)
+    at = value
+    for name in path[:-1]:
+        at = at[name]
+    if new is None:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = new
+    return value
+
+
+def exceptions():
+    who, service = "principal", {"issuer": "", "kind": "service", "subject": "",
+                                 "workload": "spiffe://a/b"}
+    terms = {
+        "service": ([who], service), "service_named": ([who, "kind"], "service"),
+        "nobody": ([who, "subject"], ""), "issuer_space": ([who, "issuer"], "a b"),
+        "kind_unknown": ([who, "kind"], "unknown"), "kind_none": ([who, "kind"], "boss"),
+        "principal_text": ([who], "e-204"), "anybody": (["subjects"], []),
+        "vast": (["distinct_subjects_max"], 10001), "reads_0": (["reads_max"], 0),
+        "reads_over": (["reads_max"], 1 << 53), "count": (["distinct_subjects_max"], 3),
+        "subject_zero": (["subjects"], ["00" * 16, "a2" * 16]),
+        "subject_odd": (["subjects"], ["0"]), "subject_number": (["subjects"], [1]),
+        "exception_0": (["exception"], "0" * 16), "exception_odd": (["exception"], "1f3"),
+        "revision_0": (["revision"], 0), "origins_none": (["origins"], []),
+        "origins_upper": (["origins"], ["EU"]), "origins_text": (["origins"], "eu"),
+        "origins_empty": (["origins"], [""]), "order": (["origins"], ["us", "eu"]),
+        "no_existence": (["categories"], ["contact"]), "categories_none": (["categories"], []),
+        "categories_many": (["categories"], [f"c{i}" for i in range(100, 165)]),
+        "method": (["methods"], ["Get"]), "method_star": (["methods"], ["/a.B/*"]),
+        "method_half": (["methods"], ["/a.B"]), "actions_none": (["actions"], []),
+        "action_none": (["actions"], ["none"]), "action_odd": (["actions"], ["READ"]),
+        "country": (["jurisdictions"], ["XX"]), "country_zz": (["jurisdictions"], ["ZZ"]),
+        "ticket_lines": (["ticket"], "a\nb"), "ticket_bidi": (["ticket"], "a\u202eb"),
+        "ticket_wide": (["ticket"], "\u00e9\u540d\U0001f642\"\\\t"), "basis": (["legal_basis"], ""),
+        "backwards": (["not_after"], "2026-11-24T13:00:00Z"), "long": (["not_after"], "2027-11-24T16:00:00Z"),
+        "nine_hours": (["not_after"], "2026-11-24T23:00:00Z"), "leap": (["not_after"], "2026-11-24T15:59:60Z"),
+        "zone": (["not_after"], "2026-11-24T17:00:00+01"), "early": (["not_before"], "1969-12-31T23:59:59Z"),
+        "infinite": (["not_after"], "infinite-future"), "glass": (["break_glass"], True),
+        "glass_text": (["break_glass"], "yes"), "many": (["distinct_subjects_max"], 51),
+        "missing": (["ticket"], None), "surplus": (["zeal"], 1), "null": (["purpose"], 0)}
+    write("exception", "terms", b"T" + canonical_json(WHOLE))
+    for name, (path, new) in terms.items():
+        write("exception", f"terms_{name}", b"T" + canonical_json(changed(WHOLE, path, new)))
+    short = changed(changed(WHOLE, ["not_after"], "2026-11-24T14:20:00Z"), ["break_glass"], True)
+    write("exception", "terms_glass_short", b"T" + canonical_json(short))
+    many = changed(changed(WHOLE, ["subjects"], []), ["distinct_subjects_max"], 51)
+    write("exception", "terms_anybody_many", b"T" + canonical_json(many))
+    write("exception", "terms_spaces", b"T" + json.dumps(WHOLE, sort_keys=True).encode())
+    write("exception", "terms_list", b"T[]")
+    write("exception", "terms_cut", b"T" + canonical_json(WHOLE)[:-1])
+    write("exception", "neither", canonical_json(WHOLE))
+
+    officer = "officer"
+    statements = {
+        "deny_why": (["verb"], "deny"), "verb": (["verb"], "bless"), "reason": (["reason"], "a\nb"),
+        "reason_bidi": (["reason"], "\u2066"), "nobody": ([officer, "subject"], ""),
+        "roles": ([officer, "roles"], [""]), "roles_text": ([officer, "roles"], "r"),
+        "country": ([officer, "countries"], ["ie"]), "officer": ([officer], []),
+        "seats": (["seats"], ["\t"]), "seats_order": (["seats"], ["us/a", "eu/a"]),
+        "key": (["key_id"], "0011"), "nonce": (["nonce"], "00" * 32), "nonce_odd": (["nonce"], "07"),
+        "late": (["expires_at"], "2026-11-24T13:10:01Z"), "terms": (["terms"], []),
+        "terms_bare": (["terms"], {}), "terms_basis": (["terms", "legal_basis"], ""),
+        "digest": (["terms_sha256"], "00" * 32), "surplus": (["zeal"], 1)}
+    write("exception", "statement", b"S" + canonical_json(SIGNED))
+    for name, (path, new) in statements.items():
+        write("exception", f"statement_{name}", b"S" + canonical_json(changed(SIGNED, path, new)))
+    for verb in ("narrow", "revoke", "review"):
+        write("exception", f"statement_{verb}",
+              b"S" + canonical_json({**SIGNED, "verb": verb, "reason": "because"}))
+    write("exception", "statement_cut", b"S" + canonical_json(SIGNED)[:-1])
+
+
 if __name__ == "__main__":
     http2_requests()
     http2_bodies()
@@ -306,3 +406,4 @@ if __name__ == "__main__":
     http2_answers()
     http2_patience()
     forward()
+    exceptions()
