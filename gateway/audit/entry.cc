@@ -68,12 +68,19 @@ absl::string_view Name(AlertCause cause) {
       return "clock";
     case AlertCause::kLog:
       return "log";
+    case AlertCause::kException:
+      return "exception";
   }
   return "unknown";
 }
 
 absl::string_view Name(ExceptionState state) {
-  return state == ExceptionState::kDraft ? "draft" : "unknown";
+  // As exceptions/state.h names them; a test keeps the two equal.
+  constexpr absl::string_view kNames[] = {"unknown", "draft",         "requested", "approved",
+                                          "active",  "limit_reached", "expired",   "suspended",
+                                          "revoked", "denied",        "timed_out", "reviewed"};
+  const size_t place = static_cast<size_t>(state);
+  return place < std::size(kNames) ? kNames[place] : kNames[0];
 }
 
 absl::string_view Name(HomeCommand command) {

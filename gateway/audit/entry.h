@@ -62,9 +62,12 @@ enum class AlertCause : uint8_t {
   kStore = 4,
   kFacts = 5,
   kClock = 6,
-  kLog = 7
+  kLog = 7,
+  kException = 8  // a command on an exception that was refused
 };
-enum class ExceptionState : uint8_t { kDraft = 1 };
+// The numbers of exceptions/state.h: State and Event.
+enum class ExceptionState : uint8_t { kDraft = 1, kLast = 11 };
+inline constexpr uint8_t kExceptionEventLast = 12;
 enum class HomeCommand : uint8_t { kSetHome = 1, kImport = 2 };
 
 absl::string_view Name(ContextCause);
@@ -243,6 +246,18 @@ struct ExceptionEntry {
   access::Jurisdictions jurisdictions;
   Reference principal{};
   bool merged = false;
+  // Zero in a draft that a call opened; from the first fixed terms on, what was done to it.
+  uint8_t event = 0;  // 0: one signature of several, or a draft
+  uint32_t revision = 0;
+  Reference actor{};           // who did it; absent: time alone
+  Bytes32 terms_digest{};      // of the terms as they are now
+  Bytes32 statement_digest{};  // SHA-256 of what an officer signed; absent: nobody signed
+  uint64_t not_before_s = 0;   // Unix seconds
+  uint64_t not_after_s = 0;
+  uint64_t reads_max = 0;
+  uint32_t subjects_max = 0;
+  uint32_t subjects_named = 0;
+  bool break_glass = false;
   friend bool operator==(const ExceptionEntry&, const ExceptionEntry&) = default;
 };
 

@@ -11,6 +11,8 @@ namespace {
 #define DOMICILE_ENTRY_REQUIRE(condition, what) \
   if (!(condition)) return absl::InvalidArgumentError("entry: " what " is out of range")
 
+constexpr uint64_t kSecondsMax = 253'402'300'799;  // of the year 9999
+
 template <class E>
 bool UpTo(E value, E last) {
   return static_cast<uint8_t>(value) <= static_cast<uint8_t>(last);
@@ -159,7 +161,7 @@ absl::Status Check(const OutcomeEntry& e) {
 absl::Status Check(const AlertEntry& e) {
   DOMICILE_ENTRY_REQUIRE(e.level != access::Alert::kNone && UpTo(e.level, access::Alert::kPage),
                          "alert level");
-  DOMICILE_ENTRY_REQUIRE(e.cause >= AlertCause::kRule && UpTo(e.cause, AlertCause::kLog),
+  DOMICILE_ENTRY_REQUIRE(e.cause >= AlertCause::kRule && UpTo(e.cause, AlertCause::kException),
                          "alert cause");
   DOMICILE_ENTRY_REQUIRE(Known(e.reason), "reason");
   DOMICILE_ENTRY_REQUIRE(GoodRules(e.rules), "rules");
@@ -179,7 +181,17 @@ absl::Status Check(const ExceptionEntry& e) {
   DOMICILE_ENTRY_REQUIRE(e.exception != 0, "exception id");
   DOMICILE_ENTRY_REQUIRE(e.decision_id != DecisionId{} && e.nonce != Nonce{},
                          "decision id or nonce");
-  DOMICILE_ENTRY_REQUIRE(e.state == ExceptionState::kDraft, "exception state");
+  DOMICILE_ENTRY_REQUIRE(e.state >= ExceptionState::kDraft && UpTo(e.state, ExceptionState::kLast),
+                         "exception state");
+  DOMICILE_ENTRY_REQUIRE(e.event <= kExceptionEventLast, "exception event");
+  if (e.state == ExceptionState::kDraft) {
+    DOMICILE_ENTRY_REQUIRE(e.event == 0 && e.statement_digest == Bytes32{}, "event of a draft");
+  } else {
+    DOMICILE_ENTRY_REQUIRE(e.event != 0 || e.statement_digest != Bytes32{},
+                           "what was done to the exception");
+    DOMICILE_ENTRY_REQUIRE(e.revision != 0 && e.terms_digest != Bytes32{}, "terms");
+  }
+  DOMICILE_ENTRY_REQUIRE(e.not_before_s <= kSecondsMax && e.not_after_s <= kSecondsMax, "window");
   DOMICILE_ENTRY_REQUIRE(GoodIndex(e.purpose), "purpose");
   DOMICILE_ENTRY_REQUIRE(GoodQuorums(e.quorums), "quorums");
   DOMICILE_ENTRY_REQUIRE(GoodJurisdictions(e.jurisdictions), "jurisdictions");

@@ -189,6 +189,17 @@ void VisitFields(V& v, auto& e) requires requires {
   v(10, e.jurisdictions);
   v(11, e.principal);
   v(12, e.merged);
+  v(13, e.event);
+  v(14, e.revision);
+  v(15, e.actor);
+  v(16, e.terms_digest);
+  v(17, e.statement_digest);
+  v(18, e.not_before_s);
+  v(19, e.not_after_s);
+  v(20, e.reads_max);
+  v(21, e.subjects_max);
+  v(22, e.subjects_named);
+  v(23, e.break_glass);
 }
 
 template <class V>

@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gateway/base/bytes.h"
+#include "gateway/exceptions/state.h"
+#include "gateway/exceptions/terms.h"
 #include "nlohmann/json.hpp"
 
 namespace domicile::control {
@@ -99,6 +101,17 @@ class Namer {
   const EntryNames& names_;
 };
 
+std::string When(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
+// As denials and commands show it; "" for none.
+std::string ExceptionText(uint64_t id) { return id == 0 ? "" : exceptions::ToText(id); }
+
+std::string WindowText(uint64_t seconds) {
+  return seconds == 0 ? "" : When(absl::FromUnixSeconds(static_cast<int64_t>(seconds)));
+}
+
 std::vector<std::string> From(const access::Jurisdictions& jurisdictions) {
   std::vector<std::string> list;
   for (const access::Jurisdiction& j : jurisdictions) {
@@ -158,7 +171,8 @@ Json Body(const audit::DecisionEntry& e, const Namer& n) {
               {"principal", Hex(e.principal)},
               {"subjects", std::move(subjects)},
               {"subjects_total", e.subjects_total},
-              {"exception", e.exception},
+              {"exception", ExceptionText(e.exception)},
+              {"grant", ExceptionText(e.grant)},
               {"pre_decided", e.pre_decided},
               {"ended_call", e.ended_call}};
   if (e.forwarded_by) out["forwarded_by"] = n.Region(*e.forwarded_by);
@@ -201,14 +215,25 @@ Json Body(const audit::HeartbeatEntry& e, const Namer&) {
 
 Json Body(const audit::ExceptionEntry& e, const Namer& n) {
   return {{"decision_id", Hex(e.decision_id)},
-          {"exception", e.exception},
+          {"exception", ExceptionText(e.exception)},
           {"state", Text(e.state)},
+          {"event", e.event == 0 ? "" : Text(static_cast<exceptions::Event>(e.event))},
+          {"revision", e.revision},
           {"origins", n.Regions(e.origins)},
           {"categories", n.Categories(e.categories)},
           {"purpose", e.purpose ? n.Purpose(*e.purpose) : ""},
           {"method", n.Method(e.method)},
           {"from", From(e.jurisdictions)},
           {"principal", Hex(e.principal)},
+          {"actor", Hex(e.actor)},
+          {"terms", Hex(e.terms_digest)},
+          {"statement", Hex(e.statement_digest)},
+          {"not_before", WindowText(e.not_before_s)},
+          {"not_after", WindowText(e.not_after_s)},
+          {"reads_max", e.reads_max},
+          {"subjects_max", e.subjects_max},
+          {"subjects_named", e.subjects_named},
+          {"break_glass", e.break_glass},
           {"merged", e.merged}};
 }
 
@@ -225,10 +250,6 @@ Json Body(const audit::HomeEntry& e, const Namer& n) {
           {"since_day", e.since_day},
           {"lines", e.lines},
           {"file_digest", Hex(e.file_digest)}};
-}
-
-std::string When(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
 }
 
 // Who asked for what: the half of the sentence that is the same whatever came of it.

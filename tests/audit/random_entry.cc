@@ -189,7 +189,7 @@ AlertEntry RandomEntries::Alert() {
   AlertEntry e;
   if (Coin()) e.decision_id = Bytes<16>();
   e.level = static_cast<access::Alert>(1 + Below(3));
-  e.cause = static_cast<AlertCause>(1 + Below(7));
+  e.cause = static_cast<AlertCause>(1 + Below(8));
   e.reason = AnyReason();
   e.rules = Rules(kRulesMax);
   e.region = Place<access::RegionIndex>();
@@ -221,6 +221,19 @@ ExceptionEntry RandomEntries::Exception() {
   e.jurisdictions = AnyJurisdictions();
   if (Coin()) e.principal = Bytes<16>();
   e.merged = Coin();
+  if (Coin()) e.actor = Bytes<16>();
+  if (Coin()) return e;  // a draft
+  e.state = static_cast<ExceptionState>(2 + Below(static_cast<int>(ExceptionState::kLast) - 1));
+  e.event = static_cast<uint8_t>(Number(kExceptionEventLast));
+  if (e.event == 0 || Coin()) e.statement_digest = Bytes<32>();
+  e.revision = 1 + static_cast<uint32_t>(Number(1000));
+  e.terms_digest = Bytes<32>();
+  e.not_before_s = Number(1 << 30);
+  e.not_after_s = Number(1 << 30);
+  e.reads_max = Number(1 << 30);
+  e.subjects_max = static_cast<uint32_t>(Number(10'000));
+  e.subjects_named = static_cast<uint32_t>(Number(10'000));
+  e.break_glass = Coin();
   return e;
 }
 

@@ -50,7 +50,11 @@ HEARTBEAT = {1: ("siblings", SIBLING), 2: ("calls_not_judged", "u"), 3: ("alerts
 EXCEPTION = {1: ("exception", "u"), 2: ("decision_id", "b16"), 3: ("nonce", "b16"),
              4: ("state", "u"), 5: ("origins", "u"), 6: ("categories", "u"), 7: ("purpose", "u"),
              8: ("method", "u"), 9: ("quorums", "p"), 10: ("jurisdictions", "p"),
-             11: ("principal", "b16"), 12: ("merged", "u")}
+             11: ("principal", "b16"), 12: ("merged", "u"), 13: ("event", "u"),
+             14: ("revision", "u"), 15: ("actor", "b16"), 16: ("terms_digest", "b32"),
+             17: ("statement_digest", "b32"), 18: ("not_before_s", "u"),
+             19: ("not_after_s", "u"), 20: ("reads_max", "u"), 21: ("subjects_max", "u"),
+             22: ("subjects_named", "u"), 23: ("break_glass", "u")}
 HOME = {1: ("decision_id", "b16"), 2: ("nonce", "b16"), 3: ("command", "u"),
         4: ("jurisdictions", "p"), 5: ("roles", "u"), 6: ("principal", "b16"),
         7: ("subject", "b16"), 8: ("from", "u"), 9: ("to", "u"), 10: ("homes_before", "u"),

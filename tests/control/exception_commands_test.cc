@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "absl/algorithm/container.h"
+#include "gateway/control/exception_entry.h"
+#include "gateway/crypto/digest.h"
 #include "gateway/crypto/dsse.h"
 #include "gateway/crypto/signature.h"
 #include "gateway/policy/load.h"
@@ -482,6 +484,64 @@ TEST_F(ExceptionCommandsTest, TheFactsThatApproversReadSayWhereTheyCameFrom) {
   EXPECT_TRUE(absl::c_any_of(facts["jurisdictions"], [](const auto& one) {
     return one["country"] == "CN" && one["via"] == "location";
   }));
+}
+
+class ExceptionEntryTest : public ExceptionCommandsTest {
+ protected:
+  ExceptionNote Note(const identity::Identification* actor) {
+    ExceptionNote note{Shipped(), actor};
+    note.ring_key = ring_;
+    note.decision_id = {1};
+    note.nonce = {2};
+    note.now = kNow;
+    return note;
+  }
+  const std::string ring_ = std::string(32, 'r');
+};
+
+TEST_F(ExceptionEntryTest, TheLogSaysWhatWasSignedAndNamesNobody) {
+  ExceptionDetail detail = Requested();
+  const Attempt attempt = Approve(compliance_, detail);
+  ASSERT_FALSE(attempt.refused);
+  const auto bytes = ExceptionEntry(Note(&compliance_), attempt.change.change.row,
+                                    attempt.change.event, evidence_.statement);
+  ASSERT_OK(bytes);
+  EXPECT_EQ(bytes->find("compliance"), std::string::npos);
+  const auto entry = std::get<audit::ExceptionEntry>(audit::Decode(*bytes).value().body);
+  EXPECT_EQ(entry.exception, 7u);
+  EXPECT_EQ(entry.event, 0);
+  EXPECT_EQ(entry.state, audit::ExceptionState{2});
+  EXPECT_EQ(entry.statement_digest, crypto::Sha256(evidence_.statement));
+  EXPECT_EQ(entry.terms_digest, DigestOf(detail.row.terms));
+  EXPECT_EQ(entry.subjects_named, 1u);
+  EXPECT_EQ(entry.not_after_s - entry.not_before_s, 4u * 3600);
+  EXPECT_NE(entry.actor, entry.principal);
+  EXPECT_EQ(entry.quorums.size(), 1u);
+}
+
+TEST_F(ExceptionEntryTest, EveryStateAndEventHasTheNameInTheLogThatItHasInTheTable) {
+  for (State state : exceptions::AllStates()) {
+    EXPECT_EQ(Name(static_cast<audit::ExceptionState>(state)), Name(state));
+  }
+  EXPECT_EQ(exceptions::AllEvents().size(), audit::kExceptionEventLast);
+}
+
+TEST_F(ExceptionEntryTest, WhatTimeDidHasNoActor) {
+  ExceptionRow row = Approved().row;
+  const std::optional<Event> event = PassTime(row, row.terms.not_after);
+  const auto bytes = ExceptionEntry(Note(nullptr), row, event, "");
+  ASSERT_OK(bytes);
+  const auto entry = std::get<audit::ExceptionEntry>(audit::Decode(*bytes).value().body);
+  EXPECT_EQ(entry.actor, audit::Reference{});
+  EXPECT_EQ(entry.event, static_cast<uint8_t>(Event::kExpire));
+}
+
+TEST_F(ExceptionEntryTest, ARefusalIsAnAlertWithItsReason) {
+  const auto bytes = ExceptionRefusedEntry(Note(&privacy_), Reason::kSignatureReplayed);
+  ASSERT_OK(bytes);
+  const auto entry = std::get<audit::AlertEntry>(audit::Decode(*bytes).value().body);
+  EXPECT_EQ(entry.cause, audit::AlertCause::kException);
+  EXPECT_EQ(entry.reason, Reason::kSignatureReplayed);
 }
 
 }  // namespace
