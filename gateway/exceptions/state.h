@@ -40,7 +40,7 @@ enum class Event : uint8_t {
   kDeny = 4,         // any officer who may approve
   kTimeOut = 5,      // nobody met the quorum in time, or the window ended first
   kBegin = 6,        // not_before came
-  kReachLimit = 7,   // reads or distinct subjects are used up
+  kReachLimit = 7,   // its reads are used up
   kExpire = 8,       // not_after came
   kRevoke = 9,       // an officer of an origin, or the requester
   kBreakGlass = 10,  // opened now, quorum afterwards

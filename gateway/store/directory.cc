@@ -110,7 +110,7 @@ class SqliteDirectory::Impl {
   // Runs `command` in a transaction on the directory's thread and waits for it.
   absl::Status RunCommand(absl::AnyInvocable<absl::Status(HomesTable&)> command) {
     return RunAndWait([&] {
-      const absl::Status status = InTransaction([&] { return command(*table_); });
+      const absl::Status status = InTransaction(*database_, [&] { return command(*table_); });
       cache_.ForgetAll();  // whether it was committed or not: nobody has been told yet
       return status;
     });
@@ -173,19 +173,10 @@ class SqliteDirectory::Impl {
     }
   }
 
-  template <class F>
-  absl::Status InTransaction(F work) {
-    DOMICILE_RETURN_IF_ERROR(database_->Execute("BEGIN IMMEDIATE"));
-    absl::Status status = work();
-    if (status.ok()) status = database_->Execute("COMMIT");
-    if (!status.ok()) database_->Execute("ROLLBACK").IgnoreError();  // no transaction, no matter
-    return status;
-  }
-
   // One commit for the batch; one person's trouble undoes only that question.
   void RegisterAll(std::vector<RegisterQuestion>& questions) {
     std::vector<absl::Status> results(questions.size());
-    absl::Status all = InTransaction([&] {
+    absl::Status all = InTransaction(*database_, [&] {
       for (size_t i = 0; i < questions.size(); ++i) {
         DOMICILE_RETURN_IF_ERROR(database_->Execute("SAVEPOINT question"));
         results[i] = RegisterOne(questions[i]);
