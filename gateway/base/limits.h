@@ -71,24 +71,31 @@ inline constexpr uint32_t kHeaderBytesClose = 64 << 10;
 inline constexpr size_t kUnsentAcksMax = 1'000;
 // Entries in one SETTINGS frame; there are seven known ones. Attack 9.
 inline constexpr size_t kSettingsEntriesMax = 32;
-// How often a connection may do what costs us more than it. Bursts are several times what clients
-// do at their busiest: gRPC pings once a round trip to measure bandwidth, and a client that is
-// shut down resets all of its streams. Attacks 1, 9, 10, 12 and MadeYouReset (CVE-2025-8671).
-inline constexpr double kPingBurst = 1'000;
-inline constexpr double kPingsPerSecond = 100;
-inline constexpr double kSettingsBurst = 100;
-inline constexpr double kSettingsPerSecond = 1;
-inline constexpr double kResetBurst = 1'100;
-inline constexpr double kResetsPerSecond = 100;
-inline constexpr double kEmptyFrameBurst = 1'000;
-inline constexpr double kEmptyFramesPerSecond = 10;
-inline constexpr double kIgnoredFrameBurst = 1'000;
-inline constexpr double kIgnoredFramesPerSecond = 10;
-// Calls that we cancel on one connection to a service before it is given up. Servers count resets
-// as we do (nghttp2 1,000 and 33 a second, Netty 200 in 30 s) and then close the connection under
-// the calls of all other callers. Attacks 1 and 8.
-inline constexpr double kCancelBurst = 150;
-inline constexpr double kCancelsPerSecond = 5;
+// How often a connection may do what costs us more than it: so many at once, and then so many a
+// second. Bursts are several times what clients do at their busiest: gRPC pings once a round trip
+// to measure bandwidth, and a client that is shut down resets all of its streams. Over one of the
+// first five the connection is closed.
+struct Rate {
+  uint32_t burst;
+  uint32_t per_second;
+};
+struct ConnectionRates {
+  // Each is answered. Attack 10.
+  Rate pings{1'000, 100};
+  // Each is acknowledged, and may change every stream. Attack 9.
+  Rate settings{100, 1};
+  // Streams that the peer resets, or makes us reset (MadeYouReset, CVE-2025-8671): work that is
+  // begun and thrown away. Less than `streams` closes clients that end in order. Attack 1.
+  Rate resets{1'100, 100};
+  // DATA without a byte and without an end.
+  Rate empty_frames{1'000, 10};
+  // PRIORITY, and frames that may not come where they do.
+  Rate ignored_frames{1'000, 10};
+  // Calls that we cancel on one connection to a service before it is given up. Servers count resets
+  // as we do (nghttp2 1,000 and 33 a second, Netty 200 in 30 s) and then close the connection under
+  // the calls of all other callers. Attacks 1 and 8.
+  Rate cancels{150, 5};
+};
 // Stream objects kept for reuse by a session: what is in flight on a busy one. Attack 8.
 inline constexpr size_t kFreeStreamsMax = 64;
 // Memory for a header block that such an object keeps; twice what most blocks take.

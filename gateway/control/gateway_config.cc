@@ -97,6 +97,19 @@ void ReadControlRoles(YamlMap root, GatewayConfig& out) {
   }
 }
 
+void ReadRates(YamlMap root, base::limits::ConnectionRates& out) {
+  for (auto [name, rate] :
+       {std::pair("pings", &out.pings), std::pair("settings", &out.settings),
+        std::pair("resets", &out.resets), std::pair("empty_frames", &out.empty_frames),
+        std::pair("ignored_frames", &out.ignored_frames), std::pair("cancels", &out.cancels)}) {
+    if (!root.Has(name)) continue;
+    YamlMap one = root.Map(name);
+    rate->burst = static_cast<uint32_t>(one.OptionalInt("burst", 1, 1'000'000, rate->burst));
+    rate->per_second =
+        static_cast<uint32_t>(one.OptionalInt("per_second", 1, 100'000, rate->per_second));
+  }
+}
+
 void ReadLimits(YamlMap root, Limits& out) {
   out.message_bytes = static_cast<uint64_t>(root.OptionalInt(
       "message_bytes", 1 << 10, 64 << 20, static_cast<int64_t>(out.message_bytes)));
@@ -116,6 +129,7 @@ void ReadLimits(YamlMap root, Limits& out) {
     if (*time < absl::Milliseconds(100) || *time > absl::Minutes(10))
       root.Problem(name, "must be from 100ms to 10m");
   }
+  if (root.Has("rates")) ReadRates(root.Map("rates"), out.rates);
   if (out.hold_bytes_peer < out.message_bytes || out.hold_bytes < out.hold_bytes_peer) {
     root.node().Problem(root.issues(), "must hold: message_bytes <= hold_bytes_peer <= hold_bytes");
   }

@@ -123,6 +123,7 @@ struct Limits {
   uint32_t connections = base::limits::kConnectionsMax;           // open, of all listeners
   absl::Duration ready_time = base::limits::kReadyTimeout;        // handshakes; a header block
   absl::Duration stalled_time = base::limits::kStalledTimeout;    // unsent bytes that nobody takes
+  base::limits::ConnectionRates rates;                            // of what floods are made of
   absl::Duration drain = absl::Seconds(30);                       // for open calls after SIGTERM
 };
 

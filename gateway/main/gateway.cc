@@ -87,6 +87,7 @@ proxy::DataPlaneOptions MakeDataPlaneOptions(const control::GatewayConfig& confi
   options.connections_max = config.limits.connections;
   options.ready_timeout = config.limits.ready_time;
   options.stalled_timeout = config.limits.stalled_time;
+  options.rates = config.limits.rates;
   return options;
 }
 

@@ -169,6 +169,7 @@ absl::Status DataPlane::Impl::AddPools(LoopContext& context) {
     auto pool = PoolOptions(upstream.endpoints, upstream.tls);
     if (!pool.ok()) return pool.status();
     pool->session.limits = &context.counters.limits;
+    pool->session.rates = options_.rates;
     pool->tls_host = upstream.tls_host;
     pool->spiffe = upstream.spiffe;
     context.upstreams.push_back(
@@ -183,6 +184,7 @@ absl::Status DataPlane::Impl::AddPools(LoopContext& context) {
     auto pool = PoolOptions(peer.endpoints, peer.tls);
     if (!pool.ok()) return pool.status();
     pool->session.limits = &context.counters.limits;
+    pool->session.rates = options_.rates;
     pool->spiffe = peer.spiffe;
     context.peers.push_back(
         std::make_unique<UpstreamPool>(context.loop, resolver_, *std::move(pool)));

@@ -104,6 +104,8 @@ struct DataPlaneOptions {
   absl::Duration unary_time_max = base::limits::kUnaryTimeMax;
   // For TLS handshake, preface and SETTINGS, and for one header block.
   absl::Duration ready_timeout = base::limits::kReadyTimeout;
+  // Of callers' connections; of those to services and peers too.
+  base::limits::ConnectionRates rates;
   // For a caller to take any of what waits for it.
   absl::Duration stalled_timeout = base::limits::kStalledTimeout;
 };

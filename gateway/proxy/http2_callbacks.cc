@@ -44,7 +44,7 @@ class Http2Callbacks {
       case NGHTTP2_PUSH_PROMISE:  // an upstream may send it until it has read our SETTINGS
         return state.Abuse(Limit::kIgnoredFrames, "push");
       default:  // PRIORITY and frames that may not come here
-        return state.Allow(state.priorities_)
+        return state.Allow(state.ignored_frames_)
                    ? 0
                    : state.Abuse(Limit::kIgnoredFrames, "too many ignored frames");
     }

@@ -134,12 +134,12 @@ Http2SessionState::Http2SessionState(Http2Session& outer, EventLoop& loop,
                                            NGHTTP2_NO_ERROR, nullptr, 0);
                      outer_.connection_->WriteSoon();
                    }),
-      pings_(limits::kPingBurst, limits::kPingsPerSecond),
-      settings_(limits::kSettingsBurst, limits::kSettingsPerSecond),
-      resets_(limits::kResetBurst, limits::kResetsPerSecond),
-      empty_frames_(limits::kEmptyFrameBurst, limits::kEmptyFramesPerSecond),
-      priorities_(limits::kIgnoredFrameBurst, limits::kIgnoredFramesPerSecond),
-      cancels_(limits::kCancelBurst, limits::kCancelsPerSecond) {
+      pings_(options.rates.pings),
+      settings_(options.rates.settings),
+      resets_(options.rates.resets),
+      empty_frames_(options.rates.empty_frames),
+      ignored_frames_(options.rates.ignored_frames),
+      cancels_(options.rates.cancels) {
   session_ = NewNghttp2Session(this);
 }
 

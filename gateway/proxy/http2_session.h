@@ -158,6 +158,7 @@ class Http2Session final : public Connection::User {
     absl::Duration idle_timeout = absl::Minutes(10);  // no stream for that long
     // Unsent bytes and no progress.
     absl::Duration stalled_timeout = base::limits::kStalledTimeout;
+    base::limits::ConnectionRates rates;
     LimitCounters* limits = nullptr;  // null: nobody counts; outlives the session
   };
 

@@ -19,8 +19,8 @@ namespace domicile::proxy {
 // Tokens that refill with time: how often a peer may do what costs us more than it costs them.
 class RateLimit {
  public:
-  RateLimit(double burst, double per_second)
-      : burst_(burst), per_millisecond_(per_second / 1000), tokens_(burst) {}
+  explicit RateLimit(base::limits::Rate rate)
+      : burst_(rate.burst), per_millisecond_(rate.per_second / 1000.0), tokens_(burst_) {}
   bool Take(EventLoop::Tick now) {
     tokens_ = std::min(burst_, tokens_ + static_cast<double>(now - last_) * per_millisecond_);
     last_ = now;
@@ -96,12 +96,12 @@ class Http2SessionState {
   EventLoop::Tick ping_sent_ = 0;      // 0: none is out
   EventLoop::Timer housekeeping_;
   EventLoop::Timer drain_timer_;
-  // Bursts and rates: base/limits.h.
+  // Bursts and rates: Http2Session::Options::rates.
   RateLimit pings_;
   RateLimit settings_;
   RateLimit resets_;
   RateLimit empty_frames_;
-  RateLimit priorities_;
+  RateLimit ignored_frames_;
   RateLimit cancels_;  // ours, as a client
 };
 

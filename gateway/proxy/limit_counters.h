@@ -19,7 +19,7 @@ enum class Limit : uint8_t {
   kHeaderBlock = 0,  // kHeaderFieldsMax, kHeaderBytesMax: the stream ends
   kHeaderBomb,       // kHeaderFieldsClose, kHeaderBytesClose: the connection is closed
   kFlood,            // kUnsentAcksMax, as nghttp2 counts; the connection is closed
-  kPings,            // closed, as are the next five
+  kPings,            // ConnectionRates; closed, as are the next five
   kSettings,
   kResets,
   kEmptyFrames,
@@ -27,7 +27,7 @@ enum class Limit : uint8_t {
   kHeaderTime,   // kReadyTimeout for one header block
   kReadyTime,    // kReadyTimeout for TCP, TLS, preface and SETTINGS
   kStreams,      // of a connection: the stream is refused
-  kCancels,      // kCancelBurst: a connection to a service is given up
+  kCancels,      // of ConnectionRates: a connection to a service is given up
   kStalled,      // kStalledTimeout: the stream ends, or the connection
   kConnections,  // accepting pauses
   kDescriptors,  // the system's: accepting pauses

@@ -133,6 +133,7 @@ void ServerSession::Begin(LoopContext& context, int fd,
   options.max_concurrent_streams = context.options.streams_per_connection_max;
   options.ready_timeout = context.options.ready_timeout;
   options.stalled_timeout = context.options.stalled_timeout;
+  options.rates = context.options.rates;
   options.limits = &context.counters.limits;
   auto stream = tls == nullptr ? nullptr : crypto::TlsStream::Server(tls);
   session->session_ = std::make_unique<Http2Session>(

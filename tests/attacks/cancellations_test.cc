@@ -30,7 +30,7 @@ class Attack01ResetsOfOpenCalls : private Silent, public Attack {
  protected:
   static constexpr uint32_t kCalls = 600;
   // In time the resets go on; a test that does not wait for that sees few more.
-  static constexpr size_t kPassedOn = static_cast<size_t>(base::limits::kCancelBurst) + 50;
+  static constexpr size_t kPassedOn = base::limits::ConnectionRates{}.cancels.burst + 50;
   Attack01ResetsOfOpenCalls() : Attack(Planned(server.port())) {
     server.Start([](uint32_t) { return std::string(); }, Window(0));
   }

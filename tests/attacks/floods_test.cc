@@ -185,8 +185,8 @@ TEST_F(Attack10PingFlood, ThatIsWaitedForFrameByFrameClosesItToo) {
 // if nothing could be written in between; each kind of frame stays within its own burst.
 TEST_F(Attack10PingFlood, WithMoreAnswersOwedThanMayBeClosesItToo) {
   constexpr int kPings = 950, kSettingsFrames = 60;
-  static_assert(kPings < base::limits::kPingBurst &&
-                kSettingsFrames < base::limits::kSettingsBurst);
+  static_assert(kPings < base::limits::ConnectionRates{}.pings.burst &&
+                kSettingsFrames < base::limits::ConnectionRates{}.settings.burst);
   static_assert(kPings + kSettingsFrames > base::limits::kUnsentAcksMax);
   EXPECT_EQ(
       Provoke(Repeated(kPings, kPingFrame) + Repeated(kSettingsFrames, Frame(kSettings, 0, 0, ""))),

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "gateway/base/file.h"
 #include "gateway/control/config_reader.h"
@@ -216,6 +217,35 @@ TEST(GatewayConfig, LimitsFitTogether) {
   EXPECT_EQ(set.config->limits.ready_time, absl::Seconds(1));
   EXPECT_EQ(set.config->limits.stalled_time, absl::Seconds(2));
   EXPECT_TRUE(Rejects(With("checkpoint: 50ms", "checkpoint: 0s"), "from 1ms", 0));
+}
+
+TEST(GatewayConfig, RatesOfAConnectionHaveABurstAndAPace) {
+  const ConfigResult unset = With("limits:    {}", "limits: {}");
+  ASSERT_TRUE(unset.config.has_value());
+  EXPECT_EQ(unset.config->limits.rates.pings.burst, 1000u);
+  const ConfigResult set = With("limits:    {}",
+                                "limits: {rates: {pings: {burst: 1, per_second: 2}, "
+                                "settings: {burst: 3}, resets: {per_second: 4}, "
+                                "empty_frames: {burst: 5}, ignored_frames: {burst: 6}, "
+                                "cancels: {burst: 7}}}");
+  ASSERT_TRUE(set.config.has_value());
+  const base::limits::ConnectionRates& rates = set.config->limits.rates;
+  EXPECT_EQ(rates.pings.burst, 1u);
+  EXPECT_EQ(rates.pings.per_second, 2u);
+  EXPECT_EQ(rates.settings.burst, 3u);
+  EXPECT_EQ(rates.settings.per_second, 1u);
+  EXPECT_EQ(rates.resets.burst, 1'100u);
+  EXPECT_EQ(rates.resets.per_second, 4u);
+  EXPECT_EQ(rates.empty_frames.burst, 5u);
+  EXPECT_EQ(rates.ignored_frames.burst, 6u);
+  EXPECT_EQ(rates.cancels.burst, 7u);
+  for (const char* wrong : {"{pings: {burst: 0}}", "{resets: {burst: 1000001}}",
+                            "{cancels: {per_second: 0}}", "{settings: {per_second: 100001}}"})
+    EXPECT_TRUE(
+        Rejects(With("limits:    {}", absl::StrCat("limits: {rates: ", wrong, "}")), "must be", 0))
+        << wrong;
+  EXPECT_TRUE(Rejects(With("limits:    {}", "limits: {rates: {pongs: {burst: 1}}}"), "pongs", 0));
+  EXPECT_TRUE(Rejects(With("limits:    {}", "limits: {rates: {pings: {bursts: 1}}}"), "bursts", 0));
 }
 
 TEST(GatewayConfig, AControlMethodThatNobodyServesIsAWarning) {
