@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "gateway/base/bytes.h"
+#include "gateway/base/log.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/crypto/digest.h"
 #include "gateway/store/exception_file.h"
 
 namespace domicile::store {
@@ -14,12 +17,38 @@ using control::StoredStatement;
 using exceptions::ExceptionId;
 using exceptions::OfficerKey;
 
+// In the order of the SELECTs of keys.
+OfficerKey ReadKey(const SqliteStatement& from) {
+  return {.key_id = from.Bytes(0),
+          .issuer = from.Bytes(1),
+          .subject = from.Bytes(2),
+          .region = from.Bytes(3),
+          .public_key = from.Bytes(4),
+          .from = FromColumn(from.Number(5)),
+          .until = FromColumn(from.Number(6))};
+}
+
+// Everything that a key row says, each part with its length.
+std::string SealedText(const OfficerKey& key) {
+  std::string text("domicile-officer-key-seal/v1");
+  text.push_back('\0');
+  for (const std::string* part :
+       {&key.key_id, &key.issuer, &key.subject, &key.region, &key.public_key}) {
+    base::PutBigEndian32(static_cast<uint32_t>(part->size()), &text);
+    text += *part;
+  }
+  base::PutBigEndian64(static_cast<uint64_t>(ToColumn(key.from)), &text);
+  base::PutBigEndian64(static_cast<uint64_t>(ToColumn(key.until)), &text);
+  return text;
+}
+
 absl::Status NoChallenge() { return absl::NotFoundError("exceptions: no such challenge"); }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ExceptionEvidence>> ExceptionEvidence::Create(Sqlite& database) {
-  std::unique_ptr<ExceptionEvidence> evidence(new ExceptionEvidence);
+absl::StatusOr<std::unique_ptr<ExceptionEvidence>> ExceptionEvidence::Create(
+    Sqlite& database, std::vector<std::string> seal_keys) {
+  std::unique_ptr<ExceptionEvidence> evidence(new ExceptionEvidence(std::move(seal_keys)));
   DOMICILE_RETURN_IF_ERROR(evidence->PrepareAll(database));
   return evidence;
 }
@@ -44,15 +73,17 @@ absl::Status ExceptionEvidence::PrepareAll(Sqlite& database) {
        "(SELECT nonce FROM challenge WHERE expires_at<=? LIMIT 64)"},
       {&add_key_,
        "INSERT INTO officer_key(key_id, issuer, subject, region, public_key, valid_from, "
-       "valid_until) VALUES(?, ?, ?, ?, ?, ?, ?)"},
+       "valid_until, seal) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"},
       {&add_key_evidence_,
        "INSERT INTO officer_key_evidence(officer_key, key_id, signature, statement) "
        "VALUES(?, ?, ?, ?)"},
       {&keys_,
-       "SELECT key_id, issuer, subject, region, public_key, valid_from, valid_until "
+       "SELECT key_id, issuer, subject, region, public_key, valid_from, valid_until, seal "
        "FROM officer_key ORDER BY key_id"},
-      {&find_key_, "SELECT valid_until FROM officer_key WHERE key_id=?"},
-      {&end_key_, "UPDATE officer_key SET valid_until=? WHERE key_id=?"},
+      {&find_key_,
+       "SELECT key_id, issuer, subject, region, public_key, valid_from, valid_until, seal "
+       "FROM officer_key WHERE key_id=?"},
+      {&end_key_, "UPDATE officer_key SET valid_until=?, seal=? WHERE key_id=?"},
   };
   for (const auto& [statement, sql] : statements) {
     DOMICILE_ASSIGN_OR_RETURN(*statement, database.Prepare(sql));
@@ -136,6 +167,19 @@ absl::Status ExceptionEvidence::SweepChallenges(absl::Time now) {
   return sweep_->Begin().Integer(ToColumn(now)).Run();
 }
 
+std::string ExceptionEvidence::SealOf(const OfficerKey& key) const {
+  if (seal_keys_.empty()) return "";
+  return crypto::ToString(crypto::HmacSha256(seal_keys_.front(), SealedText(key)));
+}
+
+bool ExceptionEvidence::IsSealed(const OfficerKey& key, const std::string& seal) const {
+  const std::string text = SealedText(key);
+  for (const std::string& seal_key : seal_keys_)
+    if (crypto::ConstantTimeEqual(seal, crypto::ToString(crypto::HmacSha256(seal_key, text))))
+      return true;
+  return seal_keys_.empty();
+}
+
 absl::Status ExceptionEvidence::AddKey(const OfficerKey& key,
                                        const std::vector<exceptions::SignedStatement>& evidence) {
   DOMICILE_RETURN_IF_ERROR(add_key_->Begin()
@@ -146,6 +190,7 @@ absl::Status ExceptionEvidence::AddKey(const OfficerKey& key,
                                .Blob(key.public_key)
                                .Integer(ToColumn(key.from))
                                .Integer(ToColumn(key.until))
+                               .Blob(SealOf(key))
                                .Run());
   for (const exceptions::SignedStatement& statement : evidence) {
     DOMICILE_RETURN_IF_ERROR(add_key_evidence_->Begin()
@@ -165,24 +210,28 @@ absl::StatusOr<std::vector<OfficerKey>> ExceptionEvidence::Keys() {
   for (;;) {
     DOMICILE_ASSIGN_OR_RETURN(bool more, keys_->Step());
     if (!more) return all;
-    all.push_back({.key_id = keys_->Bytes(0),
-                   .issuer = keys_->Bytes(1),
-                   .subject = keys_->Bytes(2),
-                   .region = keys_->Bytes(3),
-                   .public_key = keys_->Bytes(4),
-                   .from = FromColumn(keys_->Number(5)),
-                   .until = FromColumn(keys_->Number(6))});
+    OfficerKey key = ReadKey(*keys_);
+    if (IsSealed(key, keys_->Bytes(7))) {
+      all.push_back(std::move(key));
+    } else {
+      base::Log(base::LogLevel::kError, "exceptions.officer_key_not_sealed");
+    }
   }
 }
 
 absl::StatusOr<bool> ExceptionEvidence::EndKey(const std::string& key_id, absl::Time at) {
+  OfficerKey key;
   {
     const SqliteReading reading(*find_key_);
     DOMICILE_ASSIGN_OR_RETURN(bool found, find_key_->Begin().Text(key_id).Step());
-    if (!found) return absl::NotFoundError("exceptions: no such officer key");
-    if (FromColumn(find_key_->Number(0)) <= at) return false;
+    if (found) key = ReadKey(*find_key_);
+    if (!found || !IsSealed(key, find_key_->Bytes(7)))
+      return absl::NotFoundError("exceptions: no such officer key");
   }
-  DOMICILE_RETURN_IF_ERROR(end_key_->Begin().Integer(ToColumn(at)).Text(key_id).Run());
+  if (key.until <= at) return false;
+  key.until = at;
+  DOMICILE_RETURN_IF_ERROR(
+      end_key_->Begin().Integer(ToColumn(at)).Blob(SealOf(key)).Text(key_id).Run());
   return true;
 }
 

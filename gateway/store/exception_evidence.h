@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,7 +28,9 @@ inline constexpr uint64_t kOpenChallengesMax = 256;
 
 class ExceptionEvidence {
  public:
-  static absl::StatusOr<std::unique_ptr<ExceptionEvidence>> Create(Sqlite& database);
+  // `seal_keys` as in ExceptionsOptions.
+  static absl::StatusOr<std::unique_ptr<ExceptionEvidence>> Create(
+      Sqlite& database, std::vector<std::string> seal_keys);
 
   absl::Status AddStatement(exceptions::ExceptionId exception,
                             const control::StoredStatement& statement);
@@ -48,14 +51,18 @@ class ExceptionEvidence {
   absl::Status AddKey(const exceptions::OfficerKey& key,
                       const std::vector<exceptions::SignedStatement>& evidence);
   absl::StatusOr<std::vector<exceptions::OfficerKey>> Keys();
-  // True when it ends earlier than before.
+  // True when it ends earlier than before. NotFound for one whose seal does not hold, too.
   absl::StatusOr<bool> EndKey(const std::string& key_id, absl::Time at);
 
  private:
-  ExceptionEvidence() = default;
+  explicit ExceptionEvidence(std::vector<std::string> seal_keys)
+      : seal_keys_(std::move(seal_keys)) {}
   using Statement = std::unique_ptr<SqliteStatement>;
+  std::string SealOf(const exceptions::OfficerKey& key) const;
+  bool IsSealed(const exceptions::OfficerKey& key, const std::string& seal) const;
   absl::Status PrepareAll(Sqlite& database);
 
+  const std::vector<std::string> seal_keys_;
   Statement add_statement_, statements_, add_challenge_, challenge_, open_challenges_,
       use_challenge_, sweep_, add_key_, add_key_evidence_, keys_, find_key_, end_key_;
 };

@@ -73,7 +73,8 @@ CREATE TABLE officer_key(
   region TEXT NOT NULL,
   public_key BLOB NOT NULL,
   valid_from INTEGER NOT NULL,
-  valid_until INTEGER NOT NULL) STRICT;
+  valid_until INTEGER NOT NULL,
+  seal BLOB NOT NULL) STRICT;
 CREATE TABLE officer_key_evidence(
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   officer_key TEXT NOT NULL REFERENCES officer_key(key_id),

@@ -31,11 +31,13 @@ absl::Status NoException() { return absl::NotFoundError("exceptions: no such exc
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ExceptionTables>> ExceptionTables::Create(Sqlite& database) {
+absl::StatusOr<std::unique_ptr<ExceptionTables>> ExceptionTables::Create(
+    Sqlite& database, std::vector<std::string> seal_keys) {
   std::unique_ptr<ExceptionTables> tables(new ExceptionTables);
   DOMICILE_ASSIGN_OR_RETURN(tables->sequence_, ExceptionSequence::Create(database));
   DOMICILE_ASSIGN_OR_RETURN(tables->rows_, ExceptionRows::Create(database));
-  DOMICILE_ASSIGN_OR_RETURN(tables->evidence_, ExceptionEvidence::Create(database));
+  DOMICILE_ASSIGN_OR_RETURN(tables->evidence_,
+                            ExceptionEvidence::Create(database, std::move(seal_keys)));
   return tables;
 }
 

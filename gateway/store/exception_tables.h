@@ -32,7 +32,8 @@ inline constexpr uint64_t kMergedMax = 10'000;
 
 class ExceptionTables {
  public:
-  static absl::StatusOr<std::unique_ptr<ExceptionTables>> Create(Sqlite& database);
+  static absl::StatusOr<std::unique_ptr<ExceptionTables>> Create(
+      Sqlite& database, std::vector<std::string> seal_keys);
 
   absl::StatusOr<exceptions::ExceptionId> OpenDraft(control::ExceptionRow row,
                                                     uint32_t per_hour_max);

@@ -176,7 +176,7 @@ absl::StatusOr<std::unique_ptr<SqliteExceptions>> SqliteExceptions::Open(
   DOMICILE_ASSIGN_OR_RETURN(std::unique_ptr<Sqlite> database,
                             OpenExceptionFile(options.path, kBusyMax));
   DOMICILE_ASSIGN_OR_RETURN(std::unique_ptr<ExceptionTables> tables,
-                            ExceptionTables::Create(*database));
+                            ExceptionTables::Create(*database, options.seal_keys));
   DOMICILE_ASSIGN_OR_RETURN(ExceptionSequence::Numbers numbers, tables->sequence().Read());
   if (numbers.last < options.version_min)
     return absl::DataLossError("exceptions: the file is older than what is remembered of it");

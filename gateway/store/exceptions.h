@@ -34,6 +34,10 @@ struct ExceptionsOptions {
   // The highest version that somebody remembers from elsewhere, as an entry of the log: a file
   // that is older is DataLoss. 0: nobody remembers.
   uint64_t version_min = 0;
+  // Secrets that lie elsewhere than the file: the first seals officers' keys in it, each of them
+  // opens. A key that is not sealed is left out, and logged: whoever can write the file enrols
+  // nobody. None: nothing is sealed, and they can.
+  std::vector<std::string> seal_keys;
   // Called after a commit that grants may follow from or end with, before anybody is answered; on
   // the store's thread, must not block. GrantLedger's Wake, in the same process. Null: nobody.
   std::function<void()> grants_changed;

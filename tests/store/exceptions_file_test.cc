@@ -67,6 +67,49 @@ TEST_F(ExceptionsTest, P6ARevokedGrantThatSomebodyWroteBackIsNone) {
   EXPECT_EQ(grants[0].row.id, 2u);
 }
 
+TEST_F(ExceptionsTest, P5WhoCanWriteTheFileEnrolsNobody) {
+  const auto open = [&](std::vector<std::string> seal_keys) {
+    store_.reset();
+    ExceptionsOptions options;
+    options.path = path_;
+    options.clock = &clock_;
+    options.seal_keys = std::move(seal_keys);
+    ASSERT_OK_AND_ASSIGN(store_, SqliteExceptions::Open(options));
+  };
+  const auto ids = [&] {
+    const auto keys = Ask<std::vector<exceptions::OfficerKey>>(
+        [&](auto done) { store_->OfficerKeys(std::move(done)); });
+    EXPECT_OK(keys);
+    std::set<std::string> found;
+    if (keys.ok())
+      for (const exceptions::OfficerKey& key : *keys) found.insert(key.key_id);
+    return found;
+  };
+  const auto disable = [&](std::string id) {
+    return Ask<bool>(
+        [&](auto done) { store_->DisableOfficerKey(id, kThen + absl::Hours(1), std::move(done)); });
+  };
+  using Ids = std::set<std::string>;
+  open({"old"});
+  for (const char* id : {"k-1", "k-2", "k-3"})
+    ASSERT_OK(Ask<bool>([&](auto done) { store_->AddOfficerKey(AKey(id), {}, std::move(done)); }));
+  ASSERT_EQ(Write("INSERT INTO officer_key SELECT 'k-4', issuer, subject, region, public_key, "
+                  "valid_from, valid_until, seal FROM officer_key WHERE key_id='k-1';"
+                  "DROP TRIGGER officer_key_stays_ended;"
+                  "UPDATE officer_key SET public_key=x'00' WHERE key_id='k-2'"),
+            SQLITE_OK);
+  EXPECT_EQ(ids(), (Ids{"k-1", "k-3"}));
+  // To end it would seal it.
+  EXPECT_STATUS(StatusCode::kNotFound, "officer key", disable("k-4"));
+  ASSERT_OK(disable("k-3"));
+  open({"new", "old"});
+  EXPECT_EQ(ids(), (Ids{"k-1", "k-3"}));
+  ASSERT_EQ(Write("UPDATE officer_key SET valid_until=9223372036854775807"), SQLITE_OK);
+  EXPECT_EQ(ids(), Ids{"k-1"});
+  open({"new"});
+  EXPECT_EQ(ids(), Ids{});
+}
+
 TEST_F(ExceptionsTest, P6AFileThatWentBackIsNoAnswer) {
   ASSERT_OK(Change(*store_, AGrant(1)));
   ASSERT_EQ(Write("DROP TRIGGER sequence_rises; UPDATE store SET sequence=1, grants=1"), SQLITE_OK);
