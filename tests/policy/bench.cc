@@ -2,16 +2,20 @@
 // asserts nothing, and is no test: `policy_bench [seconds]`.
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gateway/policy/decide.h"
 #include "gateway/policy/invariants.h"
 #include "gateway/policy/load.h"
 #include "tests/support/budget.h"
+#include "tests/support/measure.h"
 
 namespace {
 
@@ -72,6 +76,117 @@ double Measure(const char* what, double seconds, Work work) {
   return runs[runs.size() / 2];
 }
 
+// ---- Growth with regions ------------------------------------------------------------------------
+
+constexpr std::array<absl::string_view, 64> kCountries = {
+    "AD", "AE", "AF", "AG", "AL", "AM", "AO", "AR", "AT", "AU", "AZ", "BA", "BB", "BD", "BE", "BF",
+    "BG", "BH", "BI", "BJ", "BN", "BO", "BR", "BS", "BT", "BW", "BY", "BZ", "CA", "CD", "CF", "CG",
+    "CH", "CI", "CL", "CM", "CN", "CO", "CR", "CU", "CV", "CY", "CZ", "DE", "DJ", "DK", "DM", "DO",
+    "DZ", "EC", "EE", "EG", "ER", "ES", "ET", "FI", "FJ", "FM", "FR", "GA", "GB", "GD", "GE", "GH"};
+
+constexpr absl::string_view kRegion = R"(region: $r
+title: Region $r
+countries: [$c]
+reviewed_by: none
+quorums:
+  standard: [{role: officer, region: $r, count: 1}]
+exceptions: {max_window: 8h, max_data_subjects: 50, break_glass: {max_window: 30m, at_most: 2, per: 7d}}
+rules: []
+)";
+// Support at home sees, with addresses masked; from the region after this one it has to ask.
+constexpr absl::string_view kRules = R"(region: $r
+rules:
+  - id: $r.support
+    layer: company
+    when: {from: [$r], kinds: [staff], roles: [support], actions: [read], purposes: [support], categories: [contact, profile, existence]}
+    effect: allow
+  - id: $r.address
+    layer: company
+    when: {from: [$r], kinds: [staff], roles: [support], actions: [read], purposes: [support], categories: [network_identifier]}
+    effect: mask
+  - id: $r.neighbour
+    layer: company
+    when: {from: [$n], kinds: [staff], roles: [support], actions: [read], purposes: [support]}
+    effect: escalate
+    quorum: standard
+)";
+
+std::shared_ptr<const policy::Policy> PolicyOf(size_t regions) {
+  using access::Layer;
+  std::vector<policy::PolicyFile> files = {
+      {Layer::kLegal, "regions/categories.yaml",
+       "categories:\n  contact: {title: Contact, mask: last(2)}\n  profile: {title: Profile}\n"
+       "  network_identifier: {title: Address}\n"},
+      {Layer::kLegal, "regions/purposes.yaml",
+       "roles: {support: helps, officer: signs}\n"
+       "purposes:\n  support: {title: Support, kinds: [staff], roles: [support]}\n"}};
+  for (size_t i = 0; i < regions; ++i) {
+    const std::string name = absl::StrCat("r", i), next = absl::StrCat("r", (i + 1) % regions);
+    const std::string country(kCountries[i]);
+    files.push_back({Layer::kLegal, absl::StrCat("regions/", name, ".yaml"),
+                     absl::StrReplaceAll(kRegion, {{"$r", name}, {"$c", country}})});
+    files.push_back({Layer::kCompany, absl::StrCat("policy/", name, ".yaml"),
+                     absl::StrReplaceAll(kRules, {{"$r", name}, {"$n", next}})});
+  }
+  const policy::LoadResult loaded = policy::LoadPolicy(files);
+  if (loaded.policy == nullptr) std::fputs(loaded.issues.ToString().c_str(), stderr);
+  return loaded.policy;
+}
+
+// A record of each region in turn, asked for from the region `step` after it, in all four ways.
+std::vector<Input> InputsFrom(const policy::Policy& policy, size_t regions, size_t step) {
+  std::vector<Input> inputs(1024);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Input& in = inputs[i];
+    in.call.kind = access::PrincipalKind::kStaff;
+    in.call.action = access::Action::kRead;
+    in.call.direction = access::Direction::kResponse;
+    in.call.purpose = *policy.vocabulary().purposes.Find("support");
+    in.call.roles.Add(*policy.vocabulary().roles.Find("support"));
+    const size_t home = i % regions;
+    const auto country = *access::CountryCode::Parse(kCountries[(home + step) % regions]);
+    for (int via = 0; via < 4; ++via)
+      access::AddJurisdiction(in.call.jurisdictions, {country, static_cast<access::Via>(via)});
+    in.record.origins =
+        access::RegionSet::Of(*policy.vocabulary().regions.Find(absl::StrCat("r", home)));
+    for (const char* name : {"contact", "profile", "network_identifier"})
+      in.record.categories.Add(*policy.vocabulary().categories.Find(name));
+    in.record.protected_person = in.record.minor = access::Tri::kFalse;
+  }
+  return inputs;
+}
+
+bool MeasureRegions() {
+  struct Kind {
+    const char* name;
+    size_t step;
+    access::Effect effect;
+  };
+  for (const Kind& kind :
+       {Kind{"masks", 0, access::Effect::kMask}, Kind{"escalates", 1, access::Effect::kEscalate},
+        Kind{"denies", 2, access::Effect::kDeny}}) {
+    double four = 0;
+    for (size_t regions : {4, 16, 64}) {
+      const auto policy = PolicyOf(regions);
+      if (policy == nullptr) return false;
+      const std::vector<Input> inputs = InputsFrom(*policy, regions, kind.step);
+      size_t next = 0, right = 0;
+      access::RecordDecision decision;
+      const double each = support::Measure(
+          absl::StrCat("a decision that ", kind.name, ", ", regions, " regions").c_str(), 20'000,
+          [&] {
+            const Input& in = inputs[next++ & 1023];
+            policy::Decide(*policy, in.call, {&in.record, 1}, {&decision, 1});
+            right += decision.effect == kind.effect ? 1 : 0;
+          });
+      if (right != next) std::printf("%zu of %zu came out otherwise\n", next - right, next);
+      if (four == 0) four = each;
+      if (regions == 64) std::printf("growth from 4 to 64 regions: %+.0f ns\n", each - four);
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -103,6 +218,7 @@ int main(int argc, char** argv) {
   std::printf("%-28s %.1f ms over %llu points, %zu violations (%llu)\n", "proof of the policy",
               proof, static_cast<unsigned long long>(policy::CountPoints(policy)), violations,
               static_cast<unsigned long long>(sum % 2));
+  if (!MeasureRegions()) return 2;
   support::Budget("one record, 4 jurisdictions, 3 categories, p50", decided, 200, "ns");
   support::Budget("proof over the shipped regions", proof, 100, "ms");
   return 0;
