@@ -9,6 +9,7 @@
 #include "gateway/base/check.h"
 #include "gateway/crypto/digest.h"
 #include "gateway/enforce/call_state.h"
+#include "gateway/enforce/draft.h"
 #include "gateway/enforce/errors.h"
 #include "gateway/policy/purposes.h"
 
@@ -46,6 +47,7 @@ void CallState::Handle_(CallOpened event) {
   evidence_ = std::move(event.evidence);
   tokens_ = event.tokens;
   replays_ = event.replays;
+  has_ledger_ = event.has_ledger;
   audit::DecisionId id;
   std::memcpy(id.data(), event.randomness.data(), id.size());
   decision_hex_ = absl::BytesToHexString(event.randomness.substr(0, 16));
@@ -147,6 +149,13 @@ bool CallState::Identify() {
 
 void CallState::TakePreDecision() {
   pre_ = policy::PreDecide(*snapshot_->policy, facts_, method_.response_categories, {});
+  // A grant changes only what escalates, so that nobody else pays for a look-up.
+  if (pre_.answer == access::Effect::kEscalate) {
+    if (const std::shared_ptr<const CallerGrants> grants = Grants()) {
+      pre_ = policy::PreDecide(*snapshot_->policy, facts_, method_.response_categories,
+                               grants->LiveAt(now_));
+    }
+  }
   // Told, not asked: what this region would have said is recorded, and nothing goes on.
   if (caller_.peer_answered && !pre_.answer) pre_.answer = access::Effect::kDeny;
 }
@@ -177,9 +186,10 @@ bool CallState::WritesData() const {
          method_.action == Action::kDelete || method_.action == Action::kExport;
 }
 
-// A jurisdiction outside this region's countries means that data crosses a border (design 6.8).
+// A jurisdiction outside this region's countries means that data crosses a border (design 6.8);
+// and what a person was given beyond the rules stands in the log as firmly.
 Strength CallState::ReleaseStrength() const {
-  if (caller_.forwarded) return Strength::kIntegrated;
+  if (caller_.forwarded || UnderGrant()) return Strength::kIntegrated;
   const policy::Region& here = snapshot_->policy->regions()[snapshot_->region.value];
   for (const access::Jurisdiction& jurisdiction : facts_.jurisdictions) {
     if (!here.countries.Has(jurisdiction.country)) return Strength::kIntegrated;
@@ -278,18 +288,36 @@ void CallState::EndWith(Reason recorded, uint64_t exception, bool keep_request) 
                  exception == 0 ? "" : absl::StrCat(absl::Hex(exception, absl::kZeroPad16)));
   RecordOutcome(static_cast<int>(audit::OutcomeEntry::kNeverAnswered), "", recorded);
   Emit(End{denial.grpc_status, denial.message, denial.details, false, keep_request, {}});
+  if (exception != 0) EmitDraft(exception);
   GiveUp();
+}
+
+// At one moment for everybody: with the answer that names it.
+void CallState::EmitDraft(uint64_t exception) {
+  const access::RecordDecision hidden =
+      escalation_ != nullptr ? access::RecordDecision()
+      : pre_.answer          ? pre_.decision
+                             : policy::HiddenDecision(*snapshot_->policy, RequestFacts());
+  const DraftFacts facts{*snapshot_,
+                         method_,
+                         caller_,
+                         RequestFacts(),
+                         escalation_ != nullptr ? escalation_->decision : hidden,
+                         escalation_ != nullptr ? &escalation_->facts : nullptr};
+  Emit(OpenDraft{MakeDraft(facts, exception, now_)});
 }
 
 // What was let through until now ends without its answer, or with less of it than there is:
 // recorded with the reason (P1), without waiting for it. A write's reason stands in its OUTCOME.
 void CallState::EndOpen(Reason reason) {
+  const Reason shown = access::ShownFor(reason).reason;
+  const uint64_t exception = OpenExceptionFor(shown);
   if (!pass_through_ && !ended_ && recorder_ && !(WritesData() && requests_forwarded_ > 0)) {
-    const Reason shown = access::ShownFor(reason).reason;
-    recorder_->AddCall({.shown = shown, .ended_call = true}, facts_, reason, nullptr, {}, book_,
-                       now_);
+    recorder_->AddCall({.shown = shown, .ended_call = true, .exception = exception}, facts_, reason,
+                       nullptr, {}, book_, now_);
   }
-  EndWith(reason);
+  if (exception != 0 && !ended_) recorder_->AddDraft(exception, facts_, {}, {}, now_);
+  EndWith(reason, exception);
 }
 
 void CallState::GiveUp() {
@@ -299,6 +327,7 @@ void CallState::GiveUp() {
   responses_.clear();
   if (!judging_after_end_) locating_.Clear();
   registering_.Clear();
+  reserving_.Clear();
   if (hop_open_ && !response_end_) Emit(CancelUpstream{});
   CommitLater();
 }
@@ -354,9 +383,21 @@ void CallState::Handle_(LimitHit event) {
 void CallState::Handle_(TimerFired event) {
   if (ended_ || !recorder_) return;
   if (now_ >= caller_.principal.valid_until) return EndOpen(Reason::kPrincipalExpired);
+  if (GrantsExpired()) return EndOpen(Reason::kGrantExpired);
   // Fired early, by a clock that was set back or for facts that hold longer by now.
-  Emit(SetTimer{caller_.principal.valid_until});
+  ArmTimer();
 }
+
+namespace {
+
+bool NamesDiffer(const access::Vocabulary& a, const access::Vocabulary& b) {
+  auto differ = [](const auto& one, const auto& other) { return one.names() != other.names(); };
+  return differ(a.regions, b.regions) || differ(a.categories, b.categories) ||
+         differ(a.purposes, b.purposes) || differ(a.roles, b.roles) ||
+         differ(a.workload_patterns, b.workload_patterns);
+}
+
+}  // namespace
 
 // A new policy or new facts: the same call is asked again. Where the names of the policy changed,
 // the numbers in flight mean something else, and the call ends.
@@ -366,34 +407,29 @@ void CallState::Handle_(SnapshotChanged event) {
       event.method.action != method_.action) {
     return EndOpen(Reason::kPolicyChanged);
   }
-  auto names_differ = [](const auto& a, const auto& b) { return a.names() != b.names(); };
-  const access::Vocabulary& old_names = snapshot_->policy->vocabulary();
-  const access::Vocabulary& new_names = event.snapshot->policy->vocabulary();
-  if (names_differ(old_names.regions, new_names.regions) ||
-      names_differ(old_names.categories, new_names.categories) ||
-      names_differ(old_names.purposes, new_names.purposes) ||
-      names_differ(old_names.roles, new_names.roles) ||
-      names_differ(old_names.workload_patterns, new_names.workload_patterns)) {
+  const bool only_grants = event.snapshot->grants != snapshot_->grants &&
+                           event.method.response_categories == method_.response_categories &&
+                           event.snapshot->policy == snapshot_->policy &&
+                           event.snapshot->trust == snapshot_->trust &&
+                           event.snapshot->tags == snapshot_->tags;
+  if (!only_grants &&
+      NamesDiffer(snapshot_->policy->vocabulary(), event.snapshot->policy->vocabulary())) {
     return EndOpen(Reason::kPolicyChanged);
   }
   snapshot_ = std::move(event.snapshot);
   method_ = std::move(event.method);
+  if (only_grants) return OnGrantsChanged();
+  grants_known_ = false;
   replays_ = nullptr;
   identify_again_ = true;
   if (!Identify()) return;
   recorder_->SetCaller(snapshot_, &method_, &caller_);
-  Emit(SetTimer{caller_.principal.valid_until});  // new facts may hold for a shorter time
+  ArmTimer();  // new facts may hold for a shorter time
   if (pass_through_ || hop_peer_) return;
+  if (const Reason over = UsedGrantsOver(); over != Reason::kRule) return EndOpen(over);
   TakePreDecision();
   if (pre_.answer && hop_open_) return EndOpen(Reason::kPolicyChanged);
   if (!JudgedStands()) return EndOpen(Reason::kPolicyChanged);
-  if (!asked_) return;
-  for (const JudgedRecord& record : asked_->judged) {
-    if (policy::Decide(*snapshot_->policy, RequestFacts(), record.facts).effect <
-        access::Effect::kMask) {
-      return EndOpen(Reason::kPolicyChanged);
-    }
-  }
 }
 
 }  // namespace domicile::enforce

@@ -7,13 +7,20 @@
 // object from a seeded random network.
 //
 // Promises kept here: P1 unknown is denied · P2 recorded before it happens · P3
-// the home region decides · P10 never a silent cut, never an oracle.
+// the home region decides · P6 revocation bites · P10 never a silent cut, never an
+// oracle.
+//
+// What a grant opens is taken from the grant's limits first (Reserve), then recorded, then let go,
+// and only while the replica knows that the grant stands: asked by the proxy right where bytes
+// leave, and told to us (LetGo). So a limit is never overspent, and no entry says that something
+// was let through which was not taken; what was taken and not let go stays taken. Until it has
+// left, the call stays open, and an end of the grant ends it.
 //
 // INVARIANT: no ForwardRequest, SendHeaders of an upstream, ReleaseMessage or End
 // with upstream text is emitted before the entry that P2 asks for was reported
 // durable, and none at all after an End.
 // INVARIANT: exactly one End is emitted, or none when the client went away first;
-// after it only Append, Locate, CancelUpstream and Done follow (a pre-decided call
+// after it only Append, Locate, OpenDraft, CancelUpstream and Done follow (a pre-decided call
 // is recorded exactly after it was answered, S14), and, when that call was about
 // somebody at home elsewhere, OpenUpstream of that region's gateway with the
 // request, so that the home's log holds it too (docs/adr/0007). Done is last. At
@@ -36,6 +43,7 @@
 #include "gateway/access/finding.h"
 #include "gateway/access/method.h"
 #include "gateway/access/reason.h"
+#include "gateway/enforce/grants.h"
 #include "gateway/enforce/ports.h"
 #include "gateway/enforce/snapshot.h"
 
@@ -61,6 +69,8 @@ struct CallOpened {
   // Of the loop; outlive the Call. Null: nothing is remembered, and no forwarded call accepted.
   identity::TokenCache* tokens = nullptr;
   identity::ReplayWindow* replays = nullptr;
+  // Whether what a grant opens can be reserved at all; without, no grant applies.
+  bool has_ledger = false;
   absl::Time now;  // UTC wall clock
 };
 // One request or response message was scanned under the call's plan. The views in `findings`
@@ -86,6 +96,19 @@ struct Registered {
 struct Appended {
   uint32_t question;
   AppendResult result;
+  absl::Time now;
+};
+struct Reserved {  // GrantLedger's status; Unavailable when its lease has run out
+  uint32_t question;
+  absl::Status status;
+  absl::Time now;
+};
+// What became of a message that was let go under a grant: kRule when all of its bytes have left, or
+// why none of it did. What is late behind a slow reader is still ours.
+struct LetGo {
+  Handle handle;
+  bool request;
+  access::Reason problem;
   absl::Time now;
 };
 struct ResponseHeaders {  // not for trailers-only answers
@@ -115,7 +138,7 @@ struct LimitHit {  // transport limits, drain, deadline, undecodable body: end t
   access::Reason reason;
   absl::Time now;
 };
-struct SnapshotChanged {  // policy, trust or staff facts were swapped
+struct SnapshotChanged {  // policy, trust, staff facts or grants were swapped
   std::shared_ptr<const Snapshot> snapshot;
   access::Method method;  // the same path in the new schema
   absl::Time now;
@@ -124,8 +147,8 @@ struct TimerFired {
   absl::Time now;
 };
 using Event = std::variant<CallOpened, RequestMessage, RequestEnded, Located, Registered, Appended,
-                           ResponseHeaders, ResponseMessage, ResponseEnded, UpstreamFailed,
-                           ClientCancelled, LimitHit, SnapshotChanged, TimerFired>;
+                           Reserved, LetGo, ResponseHeaders, ResponseMessage, ResponseEnded,
+                           UpstreamFailed, ClientCancelled, LimitHit, SnapshotChanged, TimerFired>;
 
 // ---- What is to be done (effects) ----------------------------------------------------------
 
@@ -144,6 +167,15 @@ struct Append {
   std::vector<std::string> entries;
   Strength strength;
 };
+// Ask the GrantLedger. Empty uses: whether it is alive, no more.
+struct Reserve {
+  uint32_t question;
+  std::vector<GrantUse> uses;
+};
+// Tell the store of drafts. Nobody waits for it.
+struct OpenDraft {
+  DraftRequest draft;
+};
 // Choose the next hop and send the request headers there: this region's upstream, or the gateway
 // of `peer` with a fresh forwarding statement. After End its answer reaches nobody, and the
 // caller's deadline does not hold: the proxy waits kToldHomeTimeMax for it.
@@ -154,6 +186,8 @@ struct OpenUpstream {
 struct ForwardRequest {
   Handle handle;
   access::Edit edit;  // records is empty: bytes go on as they are
+  // A grant let this write through: sent on only while the ledger is alive, and LetGo says so.
+  bool under_grant = false;
 };
 struct ForwardRequestEnd {};
 // Send the upstream's allowed metadata as response headers, with domicile-decision-id.
@@ -161,6 +195,7 @@ struct SendHeaders {};
 struct ReleaseMessage {
   Handle handle;
   access::Edit edit;
+  bool under_grant = false;  // as above
 };
 struct DropMessage {  // forget a request or response message
   Handle handle;
@@ -185,9 +220,9 @@ struct SetTimer {          // replaces the earlier one
   absl::Time at;
 };
 struct Done {};  // the Call may be destroyed
-using Effect =
-    std::variant<Locate, Register, Append, OpenUpstream, ForwardRequest, ForwardRequestEnd,
-                 SendHeaders, ReleaseMessage, DropMessage, End, CancelUpstream, SetTimer, Done>;
+using Effect = std::variant<Locate, Register, Append, Reserve, OpenDraft, OpenUpstream,
+                            ForwardRequest, ForwardRequestEnd, SendHeaders, ReleaseMessage,
+                            DropMessage, End, CancelUpstream, SetTimer, Done>;
 using Effects = std::vector<Effect>;
 
 class CallState;

@@ -166,23 +166,40 @@ void CallState::ForwardHome(std::shared_ptr<RequestUnit> unit, access::RegionInd
 }
 
 void CallState::JudgeRequest(std::shared_ptr<RequestUnit> unit) {
-  const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_};
+  const auto grants = [this] { return Grants(); };
+  const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_, grants};
   std::vector<JudgedRecord> judged = Judge(input, book_, unit->findings);
   for (const JudgedRecord& record : judged) {
     if (record.decision.effect < access::Effect::kMask) return DenyJudged(*unit, judged);
   }
   absl::StatusOr<access::Edit> edit = Stamp(*unit, judged);
   if (!edit.ok()) return Deny(Reason::kKeysUnavailable, audit::Direction::kRequest, unit->number);
+  GrantDemand demand;
+  for (const JudgedRecord& record : judged) {
+    AddDemand(unit->findings, record, access::Direction::kRequest, &demand);
+  }
+  if (demand.grants.empty()) return PassRequest(unit, std::move(judged), *std::move(edit));
+  asking_ = AskedFor{unit, std::move(judged), false};
+  TakeDemand(std::move(demand), audit::Direction::kRequest, unit->number, unit->findings.subjects,
+             [this, unit, edit = *std::move(edit)]() mutable {
+               std::vector<JudgedRecord> judged = std::move(asking_->judged);
+               asking_.reset();
+               PassRequest(unit, std::move(judged), std::move(edit));
+             });
+}
 
+void CallState::PassRequest(std::shared_ptr<RequestUnit> unit, std::vector<JudgedRecord> judged,
+                            access::Edit edit) {
   asked_ = AskedFor{unit, std::move(judged), false};
   if (!WritesData()) {
     // A read releases nothing yet: it is recorded with its answer. A stream's requests may be many
     // before there is one.
     if (method_.client_streaming) RecordStreamed();
-    return ForwardNow(*unit, *std::move(edit));
+    return ForwardNow(*unit, std::move(edit));
   }
-  RecordRequest(Strength::kDurable);
-  Commit(Strength::kDurable, [this, unit, edit = *std::move(edit)]() mutable {
+  const Strength strength = UnderGrant() ? Strength::kIntegrated : Strength::kDurable;
+  RecordRequest(strength);
+  Commit(strength, [this, unit, edit = std::move(edit)]() mutable {
     if (method_.creates) return RegisterHomes(unit, std::move(edit));
     ForwardNow(*unit, std::move(edit));
   });
@@ -238,6 +255,7 @@ void CallState::DenyJudged(const RequestUnit& unit, absl::Span<const JudgedRecor
   recorder_->AddJudged(note, RequestFacts(), unit.findings, judged, book_, now_);
   if (exception != 0) {
     recorder_->AddDraft(exception, RequestFacts(), worst->facts, worst->decision, now_);
+    if (!hidden) escalation_ = std::make_unique<Escalation>(worst->facts, worst->decision);
   }
   Commit(Strength::kDurable, [this, shown, exception] { EndWith(shown, exception); });
 }
@@ -322,8 +340,10 @@ void CallState::ForwardNow(const RequestUnit& unit, access::Edit edit) {
   if (ended_ || closing_) return;
   OpenHop(hop_peer_);
   if (unit.handle != 0) {
+    // The entry may have taken its time.
+    if (GrantsExpired()) return EndOpen(Reason::kGrantExpired);
     ++requests_forwarded_;
-    Emit(ForwardRequest{unit.handle, std::move(edit)});
+    Emit(ForwardRequest{unit.handle, std::move(edit), UnderGrant() && WritesData()});
   }
   request_busy_ = false;
   PumpRequests();

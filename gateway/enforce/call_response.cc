@@ -36,7 +36,9 @@ void CallState::Handle_(ResponseHeaders event) {
   const Strength strength = ReleaseStrength();
   RecordRequest(strength);
   Commit(strength, [this, until = questions_] {
-    if (!ended_ && !closing_ && RequestsStand(until)) SendHeadersOnce();
+    if (ended_ || closing_ || !RequestsStand(until)) return;
+    if (!UnderGrant()) return SendHeadersOnce();
+    WhileAlive([this] { SendHeadersOnce(); });
   });
 }
 
@@ -121,13 +123,25 @@ void CallState::StartResponse(std::shared_ptr<ResponseUnit> unit) {
 }
 
 void CallState::JudgeResponse(std::shared_ptr<ResponseUnit> unit) {
-  const JudgeInput input{*snapshot_, method_, upstream_, caller_, ResponseFacts(), now_};
+  const auto grants = [this] { return Grants(); };
+  const JudgeInput input{*snapshot_, method_, upstream_, caller_, ResponseFacts(), now_, grants};
   unit->judged = Judge(input, book_, unit->findings);
-  const std::vector<JudgedRecord>& judged = unit->judged;
   unit->edit.strip_unknown_fields = true;
-  DecideFate(*unit, judged);
+  GrantDemand demand;
+  DecideFate(*unit, unit->judged, &demand);
   if (!unit->edit.Changes(unit->findings)) unit->edit = access::Edit();
+  if (unit->fate != ResponseUnit::Fate::kPass || demand.grants.empty())
+    return RecordResponse(std::move(unit));
+  // What comes after it waits: no entry may say that it was let through before this one was.
+  TakeDemand(std::move(demand), audit::Direction::kResponse, unit->number, unit->findings.subjects,
+             [this, unit] {
+               RecordResponse(unit);
+               PumpResponses();
+             });
+}
 
+void CallState::RecordResponse(std::shared_ptr<ResponseUnit> unit) {
+  const std::vector<JudgedRecord>& judged = unit->judged;
   EntryNote note{.direction = audit::Direction::kResponse,
                  .message = unit->number,
                  .strength = ReleaseStrength()};
@@ -146,6 +160,10 @@ void CallState::JudgeResponse(std::shared_ptr<ResponseUnit> unit) {
                                                     return a.decision.effect < b.decision.effect;
                                                   });
     recorder_->AddDraft(note.exception, ResponseFacts(), worst.facts, worst.decision, now_);
+    if (unit->ended_by >= 0) {
+      const JudgedRecord& about = judged[static_cast<size_t>(unit->ended_by)];
+      escalation_ = std::make_unique<Escalation>(about.facts, about.decision);
+    }
   }
   response_busy_ = false;
   unit->asked_until = questions_;
@@ -156,18 +174,19 @@ void CallState::JudgeResponse(std::shared_ptr<ResponseUnit> unit) {
 }
 
 // Messages that wait for their entries were judged by what held until now.
-bool CallState::JudgedStands() const {
+bool CallState::JudgedStands() {
+  const auto grants = [this] { return Grants(); };
+  const JudgeInput answer{*snapshot_, method_, upstream_, caller_, ResponseFacts(), now_, grants};
   for (const std::shared_ptr<ResponseUnit>& unit : responses_) {
     for (const JudgedRecord& record : unit->judged) {
-      const access::RecordDecision& old = record.decision;
-      if (old.effect < access::Effect::kMask) continue;  // withheld it stays
-      const access::RecordDecision fresh =
-          policy::Decide(*snapshot_->policy, ResponseFacts(), record.facts);
-      if (fresh.effect < old.effect || fresh.existence < old.existence ||
-          !(fresh.shown == old.shown && fresh.masked == old.masked &&
-            fresh.cleared == old.cleared)) {
-        return false;
-      }
+      if (!Stands(answer, unit->findings, record)) return false;
+    }
+  }
+  const JudgeInput question{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_, grants};
+  for (const std::optional<AskedFor>* asked : {&asked_, &asking_}) {
+    if (!*asked) continue;
+    for (const JudgedRecord& record : (*asked)->judged) {
+      if (!Stands(question, (*asked)->unit->findings, record)) return false;
     }
   }
   return true;
@@ -197,7 +216,8 @@ bool CallState::WasAskedFor(const access::Findings& answer, const JudgedRecord& 
 }
 
 // S13: what is withheld is removed where it can be; where it can't, the message goes with it.
-void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> judged) {
+void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> judged,
+                           GrantDemand* demand) {
   unit.fate = ResponseUnit::Fate::kPass;
   unit.edit.records.resize(judged.size());
   std::vector<bool> gone(judged.size(), false);
@@ -217,6 +237,7 @@ void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> ju
       unit.edit.records[i].cleared = decision.cleared;
       if (decision.effect == access::Effect::kMask && may_count) ++unit.masked;
       unit.origins = unit.origins | judged[i].facts.origins;
+      AddDemand(unit.findings, judged[i], access::Direction::kResponse, demand);
       continue;
     }
     gone[i] = true;
@@ -232,6 +253,7 @@ void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> ju
       continue;
     }
     unit.fate = ResponseUnit::Fate::kEnd;
+    unit.ended_by = may_know ? static_cast<int>(i) : -1;
     unit.end_reason = !may_know                                      ? HiddenReason()
                       : decision.effect == access::Effect::kEscalate ? Reason::kExceptionRequired
                                                                      : Reason::kNotPermitted;
@@ -240,12 +262,13 @@ void CallState::DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> ju
 }
 
 void CallState::ReleaseReady() {
-  while (!responses_.empty() && !ended_ && !closing_) {
+  while (!responses_.empty() && !ended_ && !closing_ && !letting_go_) {
     const std::shared_ptr<ResponseUnit> unit = responses_.front();
     if (!unit->recorded || !RequestsStand(unit->asked_until)) return;
     responses_.erase(responses_.begin());
     // Right before bytes go to TLS: what identified the caller may have run out meanwhile.
     if (now_ >= caller_.principal.valid_until) return EndOpen(Reason::kPrincipalExpired);
+    if (GrantsExpired()) return EndOpen(Reason::kGrantExpired);
     switch (unit->fate) {
       case ResponseUnit::Fate::kPass:
         SendHeadersOnce();
@@ -253,7 +276,8 @@ void CallState::ReleaseReady() {
         withheld_ += unit->withheld;
         masked_ += unit->masked;
         origins_ = origins_ | unit->origins;
-        Emit(ReleaseMessage{unit->handle, std::move(unit->edit)});
+        letting_go_ = UnderGrant();
+        Emit(ReleaseMessage{unit->handle, std::move(unit->edit), UnderGrant()});
         break;
       case ResponseUnit::Fate::kSkip:
         withheld_ += unit->withheld;
@@ -268,7 +292,8 @@ void CallState::ReleaseReady() {
 }
 
 void CallState::FinishResponse() {
-  if (!response_end_ || !responses_.empty() || response_busy_ || finishing_ || ended_ || closing_) {
+  if (!response_end_ || !responses_.empty() || response_busy_ || letting_go_ || finishing_ ||
+      ended_ || closing_) {
     return;
   }
   if (!RequestsStand(response_end_asked_until_)) return;
@@ -279,18 +304,24 @@ void CallState::FinishResponse() {
   RecordRequest(strength);
   RecordOutcome(response_end_->grpc_status, response_end_->status_digest, Reason::kUndecidable);
   Commit(strength, [this] {
-    const bool transparent = pass_through_ || hop_peer_.has_value();
-    End end;
-    end.grpc_status = response_end_->grpc_status;
-    end.upstream_text = transparent;
-    if (!transparent) end.trailers = Trailers();
-    if (end.grpc_status != 0 && !transparent) {
-      end.message = ReplaceUpstreamText(end.grpc_status, shown_hex_).message;
-    }
-    if (response_headers_ && end.grpc_status == 0) SendHeadersOnce();
-    Emit(std::move(end));
-    GiveUp();
+    // Of a write the status only says what happened to it.
+    if (!UnderGrant() || WritesData()) return EndResponse();
+    WhileAlive([this] { EndResponse(); });
   });
+}
+
+void CallState::EndResponse() {
+  const bool transparent = pass_through_ || hop_peer_.has_value();
+  End end;
+  end.grpc_status = response_end_->grpc_status;
+  end.upstream_text = transparent;
+  if (!transparent) end.trailers = Trailers();
+  if (end.grpc_status != 0 && !transparent) {
+    end.message = ReplaceUpstreamText(end.grpc_status, shown_hex_).message;
+  }
+  if (response_headers_ && end.grpc_status == 0) SendHeadersOnce();
+  Emit(std::move(end));
+  GiveUp();
 }
 
 // Counts are exact for whoever may know of everybody here; anybody else reads the same words

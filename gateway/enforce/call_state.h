@@ -3,6 +3,7 @@
 // Not a door of the room. The life of a call, in the order of the design:
 //   open      identify, pre-decide                                 (call.cc)
 //   request   locate, choose the hop, judge, record, forward       (call_request.cc)
+//   grants    reserve, let go, and see whether they still stand      (call_grants.cc)
 //   told home a pre-decided call: answered, then recorded where they live (call_told_home.cc)
 //   response  locate, judge, record, release                       (call_response.cc)
 //   end       one End, what is left to record, Done                (call.cc)
@@ -45,12 +46,24 @@ struct ResponseUnit {
   bool recorded = false;
   std::vector<JudgedRecord> judged;  // to be judged again when the policy changes meanwhile
   uint32_t asked_until = 0;          // questions so far when it was judged
+  int ended_by = -1;                 // of kEnd: the record, when the caller may know of it
   access::Edit edit;
   access::Reason end_reason = access::Reason::kUndecidable;
   // Counts for the trailers, of records that the caller may know of (P10).
   uint64_t withheld = 0;
   uint64_t masked = 0;
   access::RegionSet origins;  // of what is released
+};
+
+// A grant that let something of the call through, and when its window ends.
+struct UsedGrant {
+  uint64_t id = 0;
+  absl::Time until;
+};
+// What one message asks of the grants that opened its records.
+struct GrantDemand {
+  std::vector<GrantUse> uses;                // rising grant; may be empty although `grants` is not
+  absl::InlinedVector<UsedGrant, 1> grants;  // each that decided something
 };
 
 // Questions that wait for their answer. A call has one or two at a time.
@@ -91,6 +104,8 @@ class CallState : public base::Pooled<CallState> {
   void Handle_(Located event);
   void Handle_(Registered event);
   void Handle_(Appended event);
+  void Handle_(Reserved event);
+  void Handle_(LetGo event);
   void Handle_(ResponseHeaders event);
   void Handle_(ResponseMessage event);
   void Handle_(ResponseEnded event);
@@ -120,6 +135,7 @@ class CallState : public base::Pooled<CallState> {
   void TakePreDecision();
   void PreDecide();
   void EndWith(access::Reason recorded, uint64_t exception = 0, bool keep_request = false);
+  void EmitDraft(uint64_t exception);
   void EndOpen(access::Reason recorded);  // the same for an open call, and records why
   void GiveUp();                          // everything but the record
   void RecordOutcome(int grpc_status, absl::string_view text_digest, access::Reason reason);
@@ -135,6 +151,30 @@ class CallState : public base::Pooled<CallState> {
   bool WritesData() const;
   void SettleDone();
 
+  // call_grants.cc
+  // Found when first asked for, and again after a swap.
+  std::shared_ptr<const CallerGrants> Grants();
+  // Adds what one record asks for that `judged.decision.grant` opened.
+  void AddDemand(const access::Findings& findings, const JudgedRecord& judged,
+                 access::Direction direction, GrantDemand* demand) const;
+  // Reserves, then `then`; or the call ends with the reason, and nothing of the message is let go.
+  void TakeDemand(GrantDemand demand, audit::Direction direction, uint64_t message,
+                  std::vector<access::DataSubject> subjects, absl::AnyInvocable<void()> then);
+  void GrantFailed(access::Reason reason, audit::Direction direction, uint64_t message,
+                   absl::Span<const access::DataSubject> subjects);
+  // For what says something without a message: `then` while the ledger is alive, else the end.
+  void WhileAlive(absl::AnyInvocable<void()> then);
+  // Something of this call was let through by a grant: all of it ends with the grant.
+  bool UnderGrant() const { return !used_.empty(); }
+  void Use(const GrantDemand& demand);
+  void ArmTimer();
+  bool GrantsExpired() const;
+  void OnGrantsChanged();
+  // Why one of the used grants is over; kRule: none is.
+  access::Reason UsedGrantsOver();
+  bool Stands(const JudgeInput& input, const access::Findings& findings,
+              const JudgedRecord& record) const;
+
   // call_request.cc
   void PumpRequests();
   void StartRequest(std::shared_ptr<RequestUnit> unit);
@@ -143,6 +183,8 @@ class CallState : public base::Pooled<CallState> {
   std::optional<access::RegionIndex> RouteRegion() const;
   void ForwardHome(std::shared_ptr<RequestUnit> unit, access::RegionIndex home);
   void JudgeRequest(std::shared_ptr<RequestUnit> unit);
+  void PassRequest(std::shared_ptr<RequestUnit> unit, std::vector<JudgedRecord> judged,
+                   access::Edit edit);
   void RecordRequest(Strength strength);
   void RecordStreamed();
   // Whether the streamed requests recorded by question `until` are known to stand.
@@ -181,11 +223,13 @@ class CallState : public base::Pooled<CallState> {
   void PumpResponses();
   void StartResponse(std::shared_ptr<ResponseUnit> unit);
   void JudgeResponse(std::shared_ptr<ResponseUnit> unit);
-  void DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> judged);
-  bool JudgedStands() const;
+  void RecordResponse(std::shared_ptr<ResponseUnit> unit);
+  void DecideFate(ResponseUnit& unit, absl::Span<const JudgedRecord> judged, GrantDemand* demand);
+  bool JudgedStands();
   bool AnswerNamesWhatWasAsked(const access::Findings& answer) const;
   void ReleaseReady();
   void FinishResponse();
+  void EndResponse();
   void SendHeadersOnce();
   std::vector<std::pair<std::string, std::string>> Trailers() const;
   bool MayKnowAll() const;
@@ -238,6 +282,7 @@ class CallState : public base::Pooled<CallState> {
     bool recorded = false;
   };
   std::optional<AskedFor> asked_;
+  std::optional<AskedFor> asking_;         // judged, and waits for what a grant has to spare
   std::vector<uint32_t> request_appends_;  // questions: entries of a read's streamed requests
   uint32_t homes_registered_ = 0;
   uint32_t records_stamped_ = 0;
@@ -257,6 +302,19 @@ class CallState : public base::Pooled<CallState> {
   uint64_t masked_ = 0;
   access::RegionSet origins_;
 
+  // Grants.
+  bool has_ledger_ = false;
+  bool grants_known_ = false;
+  std::shared_ptr<const CallerGrants> grants_;
+  absl::InlinedVector<UsedGrant, 1> used_;
+  bool letting_go_ = false;  // a released message has not left yet
+  // What a draft may say: the record that escalated, where the caller may know of it.
+  struct Escalation {
+    access::RecordFacts facts;
+    access::RecordDecision decision;
+  };
+  std::unique_ptr<Escalation> escalation_;
+
   SubjectBook book_;
   bool closing_ = false;  // a denial is being recorded; nothing else is begun
   bool ended_ = false;
@@ -269,6 +327,7 @@ class CallState : public base::Pooled<CallState> {
   bool telling_home_ = false;  // OpenUpstream was emitted after End; its answer is waited for
   Questions<LocateResult> locating_;
   Questions<absl::Status> registering_;
+  Questions<absl::Status> reserving_;
   Questions<> appending_;  // null: nobody waits
 };
 

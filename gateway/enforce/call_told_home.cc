@@ -83,7 +83,8 @@ void CallState::RecordPreDecided(const RequestUnit& unit, const std::optional<Ho
   const std::optional<access::Findings> here =
       homes && homes->here ? AboutPeopleHere(unit.findings) : std::nullopt;
   if (here) {
-    const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_};
+    const auto grants = [this] { return Grants(); };
+    const JudgeInput input{*snapshot_, method_, upstream_, caller_, RequestFacts(), now_, grants};
     recorder_->AddJudged(note, RequestFacts(), *here, Judge(input, book_, *here), book_, now_);
   } else if (homes && !homes->here && !homes->elsewhere) {
     // No law of a home was asked, and none may stand in the entry.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
+#include "gateway/audit/entry.h"
 #include "gateway/identity/ticket.h"
 #include "gateway/origin/home.h"
 #include "gateway/policy/decide.h"
@@ -59,7 +60,11 @@ class Judging {
     policy::Decide(*input_.snapshot.policy, input_.facts, facts, absl::MakeSpan(decisions));
     for (size_t i = 0; i < judged_.size(); ++i) {
       judged_[i].decision = std::move(decisions[i]);
-      if (problems_[i] != Reason::kRule) Withhold(i);
+      if (problems_[i] != Reason::kRule) {
+        Withhold(i);
+      } else if (Escalated(judged_[i].decision)) {
+        ApplyGrants(input_, book_, findings_, &judged_[i]);
+      }
     }
     return std::move(judged_);
   }
@@ -223,6 +228,60 @@ std::optional<access::RegionIndex> CurrentHome(const Snapshot& snapshot, const S
 std::vector<JudgedRecord> Judge(const JudgeInput& input, const SubjectBook& book,
                                 const access::Findings& findings) {
   return Judging(input, book, findings).Run();
+}
+
+bool Escalated(const access::RecordDecision& decision) {
+  return decision.effect == access::Effect::kEscalate ||
+         decision.existence == access::Effect::kEscalate;
+}
+
+namespace {
+
+// S8 without what `policy::Decide` asks of a grant. Of a record that names nobody, only a question
+// can be about "any of so many people": what comes back is judged by itself, and an aggregate is
+// about people whom nobody can count.
+bool AppliesTo(const GrantEntry& grant, const JudgeInput& input, const SubjectBook& book,
+               const access::Findings& findings, const JudgedRecord& judged) {
+  if (!grant.LiveAt(input.now) || !grant.origins.HasAll(judged.facts.origins)) return false;
+  if (judged.subjects.empty()) {
+    return input.facts.direction == access::Direction::kRequest && !grant.ListsPeople() &&
+           input.method.action != Action::kAggregate;
+  }
+  return std::all_of(judged.subjects.begin(), judged.subjects.end(), [&](uint32_t place) {
+    const SubjectFacts* known = book.Find(findings.subjects[place]);
+    return known != nullptr && grant.IsAbout(known->reference_key);
+  });
+}
+
+}  // namespace
+
+void ApplyGrants(const JudgeInput& input, const SubjectBook& book, const access::Findings& findings,
+                 JudgedRecord* judged) {
+  std::shared_ptr<const CallerGrants> all = input.grants();
+  if (all == nullptr) return;
+  auto applied = std::make_shared<AppliedGrants>();
+  for (const GrantEntry& entry : all->entries()) {
+    if (AppliesTo(entry, input, book, findings, *judged))
+      applied->grants.push_back(entry.ToGrant());
+  }
+  if (applied->grants.empty()) return;
+  applied->of = std::move(all);
+  judged->facts.grants = applied->grants;
+  judged->decision = policy::Decide(*input.snapshot.policy, input.facts, judged->facts);
+  if (applied->grants.size() > audit::kGrantsMax) {
+    // An entry holds so many: the one that decided, which is the lowest that can, and the lowest of
+    // the rest. The same comes out.
+    auto decided = std::find_if(
+        applied->grants.begin(), applied->grants.end(),
+        [&](const access::Grant& grant) { return grant.id == judged->decision.grant; });
+    if (decided != applied->grants.end() &&
+        decided - applied->grants.begin() >= static_cast<ptrdiff_t>(audit::kGrantsMax))
+      applied->grants[audit::kGrantsMax - 1] = *decided;
+    applied->grants.resize(audit::kGrantsMax);
+    judged->facts.grants = applied->grants;
+    judged->decision = policy::Decide(*input.snapshot.policy, input.facts, judged->facts);
+  }
+  judged->grants = std::move(applied);
 }
 
 absl::StatusOr<std::string> MakeStamp(const Snapshot& snapshot, const SubjectBook& book,

@@ -11,17 +11,20 @@
 #ifndef DOMICILE_GATEWAY_ENFORCE_JUDGE_H_
 #define DOMICILE_GATEWAY_ENFORCE_JUDGE_H_
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "gateway/access/decision.h"
 #include "gateway/access/finding.h"
 #include "gateway/access/method.h"
+#include "gateway/enforce/grants.h"
 #include "gateway/enforce/ports.h"
 #include "gateway/enforce/snapshot.h"
 #include "gateway/identity/identify.h"
@@ -55,6 +58,14 @@ struct JudgeInput {
   const identity::Identification& caller;
   access::CallFacts facts;  // direction and action as judged (S11)
   absl::Time now;
+  // The caller's grants for this call; null: none. Asked for only when a rule escalated.
+  absl::FunctionRef<std::shared_ptr<const CallerGrants>()> grants;
+};
+
+// The grants that apply to one record (S8), with what they borrow from.
+struct AppliedGrants {
+  std::shared_ptr<const CallerGrants> of;
+  std::vector<access::Grant> grants;  // rising id, at most audit::kGrantsMax
 };
 
 struct JudgedRecord {
@@ -62,6 +73,7 @@ struct JudgedRecord {
   access::RecordDecision decision;
   // The record's own data subjects, or those of the nearest enclosing record that names some.
   absl::Span<const uint32_t> subjects;
+  std::shared_ptr<const AppliedGrants> grants;  // `facts.grants` points into it; null: none
   bool tag_verified = false;
   bool origin_incident = false;  // recorded and alerted, besides being denied
 };
@@ -70,6 +82,13 @@ struct JudgedRecord {
 // book knows every data subject in it.
 std::vector<JudgedRecord> Judge(const JudgeInput& input, const SubjectBook& book,
                                 const access::Findings& findings);
+
+// S8 for one record that a rule escalated: takes the grants that apply to it and decides again.
+// Nothing else of `judged` is touched; without grants its decision stays.
+void ApplyGrants(const JudgeInput& input, const SubjectBook& book, const access::Findings& findings,
+                 JudgedRecord* judged);
+// A record that a grant could open, as it was decided without one.
+bool Escalated(const access::RecordDecision& decision);
 
 // The tag for one record of a request: `created` ones get this region, others every home to date.
 absl::StatusOr<std::string> MakeStamp(const Snapshot& snapshot, const SubjectBook& book,

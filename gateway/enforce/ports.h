@@ -12,11 +12,13 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "gateway/access/country.h"
 #include "gateway/access/effect.h"
 #include "gateway/access/finding.h"
 
@@ -72,6 +74,37 @@ class AuditLog {
   // Appends encoded entries (audit/entry.h) at consecutive indexes, in one piece: all or none.
   virtual void Append(std::vector<std::string> entries, Strength strength,
                       absl::AnyInvocable<void(AppendResult)> done) = 0;
+};
+
+// What an escalation asks for, in plain names: no index of a policy leaves this room with it. It
+// says nothing that depends on a data subject whom the caller may not know of (P10): such a draft
+// is the same for people who do not exist.
+struct DraftRequest {
+  uint64_t exception = 0;  // as the caller was shown it
+  // Equal for one principal, method, purpose and set of categories: 32 bytes, keyed, so that it
+  // tells nobody who it was.
+  std::string merge_key;
+  access::PrincipalKind kind = access::PrincipalKind::kUnknown;
+  std::string issuer, subject;                          // of a human
+  std::string workload;                                 // SPIFFE ID
+  std::string method;                                   // path
+  access::Action action = access::Action::kUnlabelled;  // as labelled
+  std::string purpose;                                  // "": none declared
+  std::string ticket;                                   // id of a valid one; "": none
+  std::vector<std::string> categories;                  // sorted, with "existence"
+  std::vector<std::string> origins;  // sorted; empty: the caller may not know, or nobody does yet
+  std::vector<access::CountryCode> jurisdictions;            // sorted
+  std::vector<std::pair<std::string, std::string>> quorums;  // ("eu", "standard"), sorted
+  std::vector<std::string> rules;                            // ids of those that escalated
+  absl::Time at;
+};
+
+class Drafts {
+ public:
+  virtual ~Drafts() = default;
+  // Off the call's path: what comes of it changes no answer. Equal drafts are merged, and at most
+  // so many an hour are opened for one principal, by who implements this.
+  virtual void Open(DraftRequest draft, absl::AnyInvocable<void(absl::Status)> done) = 0;
 };
 
 }  // namespace domicile::enforce

@@ -13,12 +13,19 @@ using access::Reason;
 
 absl::Time WholeMillis(absl::Time time) { return absl::FromUnixMillis(absl::ToUnixMillis(time)); }
 
+// Of one message, so one id is one grant.
+bool SameGrants(absl::Span<const access::Grant> a, absl::Span<const access::Grant> b) {
+  return std::equal(
+      a.begin(), a.end(), b.begin(), b.end(),
+      [](const access::Grant& one, const access::Grant& other) { return one.id == other.id; });
+}
+
 bool SameFacts(const JudgedRecord& a, const JudgedRecord& b) {
   return a.facts.origins == b.facts.origins && a.facts.categories == b.facts.categories &&
          a.facts.protected_person == b.facts.protected_person && a.facts.minor == b.facts.minor &&
          a.facts.self == b.facts.self && a.facts.ticket_about == b.facts.ticket_about &&
          a.decision.reason == b.decision.reason && a.decision.effect == b.decision.effect &&
-         a.decision.grant == b.decision.grant;
+         a.decision.grant == b.decision.grant && SameGrants(a.facts.grants, b.facts.grants);
 }
 
 // Wrong tags mean that somebody stores records under a false origin; the rest of

@@ -21,6 +21,8 @@
 
 namespace domicile::enforce {
 
+class GrantIndex;  // grants.h
+
 struct Snapshot {
   uint64_t version = 0;                          // rises with every swap
   std::shared_ptr<const policy::Policy> policy;  // null: everything is denied
@@ -30,7 +32,9 @@ struct Snapshot {
   std::string region_code;                       // "us"; what tags and homes call it
   access::RegionIndex region;                    // the same, in the policy's vocabulary
   std::string reference_key;                     // current key of the region's reference ring
-  uint64_t context = 0;                          // log index of the CONTEXT that describes this
+  // Grants that stand, made for `policy`; with another one's they count as none. Null: none.
+  std::shared_ptr<const GrantIndex> grants;
+  uint64_t context = 0;  // log index of the CONTEXT that describes this
 };
 
 // What the configuration says of the upstream that serves a method here.

@@ -55,6 +55,11 @@ struct PreDecision {
 PreDecision PreDecide(const Policy& policy, const access::CallFacts& call,
                       access::CategorySet returnable, absl::Span<const access::Grant> grants);
 
+// What can be said of a person whom the caller may not learn of, if such a person were there: the
+// decision about E at the first value of the unknown facts that escalates. Depends on nothing about
+// any data subject. Its effect is kDeny, and nothing else is filled, when no value escalates.
+access::RecordDecision HiddenDecision(const Policy& policy, const access::CallFacts& call);
+
 // The action that a response is judged under (S11): read for write, create and delete.
 access::Action ResponseAction(access::Action action);
 

@@ -164,6 +164,22 @@ Action ResponseAction(Action action) {
   }
 }
 
+access::RecordDecision HiddenDecision(const Policy& policy, const access::CallFacts& call) {
+  access::RecordDecision nothing;
+  if (call.action == Action::kUnlabelled || Contradictory(call, RecordFacts())) return nothing;
+  const Possibilities asked(policy, call);
+  Lowest escalating;
+  escalating.category = access::kCategoryExistence;
+  asked.ForEachValue([&](const Value& value) {
+    OriginWorks works = asked.Works(value);
+    if (asked.Judge(works, value, access::kCategoryExistence, nullptr) != Effect::kEscalate)
+      return true;
+    escalating.Offer(Effect::kEscalate, value);
+    return false;
+  });
+  return escalating.at ? DecisionAt(policy, asked, escalating) : nothing;
+}
+
 PreDecision PreDecide(const Policy& policy, const access::CallFacts& call,
                       access::CategorySet returnable, absl::Span<const Grant> grants) {
   PreDecision result;

@@ -27,6 +27,7 @@
 #include "gateway/access/index.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/limits.h"
+#include "gateway/enforce/grants.h"
 #include "gateway/enforce/ports.h"
 #include "gateway/enforce/snapshot.h"
 #include "gateway/identity/forward.h"
@@ -114,6 +115,8 @@ struct DataPlanePorts {
   enforce::Directory* directory = nullptr;
   enforce::AuditLog* audit = nullptr;
   const base::Clock* clock = nullptr;
+  enforce::GrantLedger* grants = nullptr;  // null: no grant applies
+  enforce::Drafts* drafts = nullptr;       // null: nobody keeps drafts
 };
 
 // Counters since start, summed over loops. decided = answered: each call that was opened gets

@@ -92,6 +92,7 @@ void Exchange::Open(const Caller& caller, const RequestHead& head, Reason proble
   opened.randomness = context_.Randomness(enforce::kRandomBytes);
   opened.tokens = &context_.tokens;
   opened.replays = &context_.replays;
+  opened.has_ledger = context_.ports.grants != nullptr;
   opened.now = Now();
   Feed(std::move(opened));
 }
@@ -136,6 +137,19 @@ void Exchange::OnEnd(const HeaderBlock& trailers) {
 }
 
 void Exchange::OnDrained() { Settle(); }
+
+bool Exchange::MayLeave() {
+  if (GrantsAlive()) return true;
+  leaving_ = 0;
+  downstream_->DiscardUnsent();
+  Feed(enforce::LimitHit{Reason::kGrantUnknown, Now()});
+  return false;
+}
+
+void Exchange::OnEmptied() {
+  if (leaving_ == 0) return;
+  Feed(enforce::LetGo{std::exchange(leaving_, 0), /*request=*/false, Reason::kRule, Now()});
+}
 
 void Exchange::OnClosed(Http2Error, bool) {
   downstream_ = nullptr;
@@ -231,6 +245,28 @@ void Exchange::Do(enforce::Register& effect) {
                    return enforce::Registered{question, std::move(status), context->Now()};
                  });
       });
+}
+
+void Exchange::Do(enforce::Reserve& effect) {
+  enforce::GrantLedger* ledger = context_.ports.grants;
+  if (effect.uses.empty() || ledger == nullptr) {
+    const absl::Status status =
+        GrantsAlive() ? absl::OkStatus() : absl::UnavailableError("no lease on what is granted");
+    return Feed(enforce::Reserved{effect.question, status, Now()});
+  }
+  ledger->Reserve(
+      std::move(effect.uses), [gate = context_.gate, context = &context_, number = number_,
+                               question = effect.question](absl::Status status) {
+        Answered(gate, context, number, &FeedByNumber,
+                 [context, question, status = std::move(status)]() mutable {
+                   return enforce::Reserved{question, std::move(status), context->Now()};
+                 });
+      });
+}
+
+void Exchange::Do(enforce::OpenDraft& effect) {
+  if (context_.ports.drafts == nullptr) return;
+  context_.ports.drafts->Open(std::move(effect.draft), [](absl::Status) {});
 }
 
 void Exchange::Do(enforce::Append& effect) { context_.Append(number_, effect); }

@@ -56,6 +56,8 @@ class Exchange final : public StreamUser,
   void OnData(absl::string_view bytes) override;
   void OnEnd(const HeaderBlock& trailers) override;
   void OnDrained() override;
+  bool MayLeave() override;
+  void OnEmptied() override;
   void OnClosed(Http2Error error, bool never_processed) override;
   // UpstreamPool::Waiter:
   void OnSession(Http2Session& session) override;
@@ -103,6 +105,8 @@ class Exchange final : public StreamUser,
   void Do(enforce::Locate& effect);
   void Do(enforce::Register& effect);
   void Do(enforce::Append& effect);
+  void Do(enforce::Reserve& effect);
+  void Do(enforce::OpenDraft& effect);
   void Do(enforce::OpenUpstream& effect);
   void Do(enforce::ForwardRequest& effect);
   void Do(enforce::ForwardRequestEnd& effect);
@@ -120,6 +124,12 @@ class Exchange final : public StreamUser,
   absl::Time Now() const { return context_.Now(); }
   // Nothing is sent or received any more.
   bool Over() const { return ended_ && !telling_home_; }
+
+  // Asked right where bytes go out, not by a watcher: a process that was stopped wakes with them in
+  // its hands.
+  bool GrantsAlive() const {
+    return context_.ports.grants != nullptr && context_.ports.grants->Alive();
+  }
 
   // exchange_messages.cc: bytes to messages and back
   void Pump(Direction& direction, bool request);
@@ -156,6 +166,8 @@ class Exchange final : public StreamUser,
   bool done_ = false;
   bool dead_ = false;
   bool headers_sent_ = false;
+  bool write_under_grant_ = false;  // of what goes upstream
+  enforce::Handle leaving_ = 0;     // under a grant, and not all of it has left
   size_t upstream_index_ = SIZE_MAX;
 
   Http2Stream* downstream_;

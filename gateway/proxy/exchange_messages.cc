@@ -155,6 +155,12 @@ void Exchange::SendMessage(bool request, std::string bytes) {
 void Exchange::Do(enforce::ForwardRequest& effect) {
   std::unique_ptr<Held> held = Take(request_, effect.handle);
   if (held == nullptr || Over() || upstream_ended_) return;
+  if (effect.under_grant) {
+    write_under_grant_ = true;
+    if (!GrantsAlive()) {
+      return Feed(enforce::LetGo{effect.handle, /*request=*/true, Reason::kGrantUnknown, Now()});
+    }
+  }
   if (!Apply(/*request=*/true, effect.edit, &held->bytes))
     return Feed(enforce::LimitHit{Reason::kUndecidable, Now()});
   SendMessage(/*request=*/true, std::move(held->bytes));
@@ -171,7 +177,14 @@ void Exchange::Do(enforce::ReleaseMessage& effect) {
   DOMICILE_CHECK(headers_sent_);
   if (!Apply(/*request=*/false, effect.edit, &held->bytes))
     return Feed(enforce::LimitHit{Reason::kUpstreamInvalid, Now()});
+  if (effect.under_grant && !GrantsAlive()) {
+    return Feed(enforce::LetGo{effect.handle, /*request=*/false, Reason::kGrantUnknown, Now()});
+  }
   SendMessage(/*request=*/false, std::move(held->bytes));
+  if (!effect.under_grant) return;
+  leaving_ = effect.handle;
+  downstream_->Guard();
+  downstream_->TellEmptied();
 }
 
 void Exchange::Do(enforce::DropMessage& effect) {

@@ -81,6 +81,8 @@ void Exchange::OnNoSession(const absl::Status&) {
 
 void Exchange::OnSession(Http2Session& session) {
   if (Over() || upstream_ended_) return;
+  // A connection may have taken its time, and what waits for it was let through by a grant.
+  if (write_under_grant_ && !GrantsAlive()) return UpstreamBroken(Reason::kGrantUnknown);
   HeaderBlock headers;
   if (!BuildRequest(&headers)) return;
   upstream_ = session.Open(headers, /*end_stream=*/false, &next_hop_);

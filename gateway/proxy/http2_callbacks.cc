@@ -264,6 +264,10 @@ class Http2Callbacks {
 
   static ssize_t Read(Http2SessionState& state, Http2Stream& stream, size_t length,
                       uint32_t* flags) {
+    if (stream.guarded_ && stream.unsent_bytes_ > 0 &&
+        (stream.user_ == nullptr || !stream.user_->MayLeave())) {
+      stream.DiscardUnsent();
+    }
     size_t size = std::min(length, stream.unsent_bytes_);
     // An end that was never sent must not be sent for a stream that is cancelled: what came before
     // it would be taken for all there is.

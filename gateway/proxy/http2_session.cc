@@ -95,6 +95,7 @@ void Http2Stream::DiscardUnsent() {
   unsent_offset_ = 0;
   unsent_first_ = 0;
   above_low_water_ = false;
+  tell_emptied_ = false;
 }
 
 void Http2Stream::Reset(Http2Error error) {
@@ -213,6 +214,10 @@ void Http2SessionState::SubmitBody(Http2Stream& stream, const HeaderBlock& heade
 void Http2SessionState::Sent(Http2Stream& stream, size_t size) {
   stream.unsent_bytes_ -= size;
   stream.progress_ = loop_.now();
+  if (stream.unsent_bytes_ == 0 && stream.tell_emptied_) {
+    stream.tell_emptied_ = false;
+    if (stream.user_ != nullptr) stream.user_->OnEmptied();
+  }
   if (!stream.above_low_water_ || stream.unsent_bytes_ > Http2Stream::kLowWater) return;
   stream.above_low_water_ = false;
   if (stream.user_ != nullptr) stream.user_->OnDrained();

@@ -57,6 +57,11 @@ class StreamUser {
   virtual void OnEnd(const HeaderBlock& trailers) = 0;
   // Unsent bytes fell to kLowWater or below after having been above it.
   virtual void OnDrained() = 0;
+  // Of a stream that was told to ask, see Guard: whether queued bytes may be written now. False:
+  // what is queued is dropped; the user may end the stream from here, too.
+  virtual bool MayLeave() { return true; }
+  // No unsent bytes are left, see TellEmptied.
+  virtual void OnEmptied() {}
   // Last event; the stream is gone when it returns. kNoError when both ends finished.
   // `never_processed`: the peer says that it did not look at the request (REFUSED_STREAM, GOAWAY),
   // or no byte of it was sent.
@@ -78,6 +83,11 @@ class Http2Stream {
   // Forgets what was queued and has not left. Only before SendTrailers or Reset: what is cut off
   // here is missed by the peer.
   void DiscardUnsent();
+  // From now on the user is asked, MayLeave, each time right before queued bytes are written: what
+  // was queued and could not leave yet may have become what must not.
+  void Guard() { guarded_ = true; }
+  // Calls OnEmptied once, when what is queued has been written. REQUIRES: something is queued.
+  void TellEmptied() { tell_emptied_ = true; }
   // Unsent data is dropped and nothing more is sent. At once; but a client that has reset too many
   // on its connection abandons the stream: its server hears of it later, or when the connection
   // closes.
@@ -106,6 +116,8 @@ class Http2Stream {
   bool body_started_ = false;  // a data source is attached
   bool deferred_ = false;      // data source waits for SendData
   bool above_low_water_ = false;
+  bool guarded_ = false;
+  bool tell_emptied_ = false;
   bool sent_ = false;       // HEADERS left (client)
   bool abandoned_ = false;  // to be reset when that may be done again (client)
   bool reset_ = false;      // RST_STREAM was submitted

@@ -74,12 +74,12 @@ rules:
     effect: allow
   - id: eu.cn.incident
     layer: company
-    when: {from: [cn], kinds: [staff], roles: [engineer], actions: [read], purposes: [incident], categories: [contact, existence]}
+    when: {from: [cn], kinds: [staff], roles: [engineer], actions: [read, write], purposes: [incident], categories: [contact, existence]}
     effect: escalate
     quorum: standard
   - id: eu.incident
     layer: company
-    when: {from: [eu], kinds: [staff], roles: [engineer], actions: [read], purposes: [incident], categories: [contact, existence]}
+    when: {from: [eu], kinds: [staff], roles: [engineer], actions: [read, write], purposes: [incident], categories: [contact, existence]}
     effect: allow
   - id: eu.self
     layer: company
@@ -156,6 +156,13 @@ std::string Ids(const std::vector<access::DataSubject>& subjects) {
   });
 }
 
+// Each person has their own.
+std::string KeyOf(absl::string_view id) {
+  std::string key(id);
+  key.resize(32, 'k');
+  return key;
+}
+
 }  // namespace
 
 Driver::Driver() : Driver(Shared()) {}
@@ -216,7 +223,7 @@ void Driver::SetHomes(const std::string& id, std::vector<std::string> homes) {
         {std::move(home), absl::FromCivil(absl::CivilYear(year++), absl::UTCTimeZone())});
   }
   facts.protected_person = facts.minor = access::Tri::kFalse;
-  facts.reference_key = std::string(32, 'k');
+  facts.reference_key = KeyOf(id);
   directory_[id] = std::move(facts);
 }
 
@@ -259,6 +266,7 @@ CallOpened Driver::Opened(const Caller& caller) {
   opened.evidence.purpose = caller.purpose;
   opened.randomness = randomness;
   opened.replays = &replays_;
+  opened.has_ledger = has_ledger;
   opened.now = now;
   return opened;
 }
@@ -403,6 +411,14 @@ void Driver::CarryOne(Effect effect) {
     step =
         absl::StrCat("append ", append->strength == Strength::kDurable ? "durable " : "integrated ",
                      append->entries.size());
+  } else if (auto* reserve = std::get_if<Reserve>(&effect)) {
+    step = "reserve";
+    for (const GrantUse& use : reserve->uses) {
+      absl::StrAppend(&step, " ", use.grant, ":", use.reads, "/", use.subjects.size());
+    }
+  } else if (auto* draft = std::get_if<OpenDraft>(&effect)) {
+    step = "draft";
+    drafts.push_back(draft->draft);
   } else if (auto* open = std::get_if<OpenUpstream>(&effect)) {
     step = "open";
     if (open->peer) {
@@ -436,18 +452,23 @@ void Driver::CarryOne(Effect effect) {
     trace_.push_back(step);
     all_.push_back(step);
   }
+  Hold(std::move(effect));
+}
+
+// What a port or the wire answers: at once, or when it is let.
+void Driver::Hold(Effect effect) {
   const bool to_log = std::holds_alternative<Append>(effect);
   const bool to_store =
       std::holds_alternative<Locate>(effect) || std::holds_alternative<Register>(effect);
-  if ((to_log && hold_log) || (to_store && hold_store)) {
-    held_.push_back(std::move(effect));
-  } else if (to_log) {
-    Answer(std::get<Append>(effect));
-  } else if (auto* locate = std::get_if<Locate>(&effect)) {
-    Answer(*locate);
-  } else if (auto* reg = std::get_if<Register>(&effect)) {
-    Answer(*reg);
+  const bool to_ledger = std::holds_alternative<Reserve>(effect);
+  const auto* release = std::get_if<ReleaseMessage>(&effect);
+  const bool to_wire = release != nullptr && release->under_grant;
+  held_.push_back(std::move(effect));
+  if ((to_log && hold_log) || (to_store && hold_store) || (to_ledger && hold_ledger) ||
+      (to_wire && hold_wire)) {
+    return;
   }
+  AnswerHeld(held_.size() - 1);
 }
 
 void Driver::AnswerHeld() {
@@ -460,6 +481,9 @@ void Driver::AnswerHeld(size_t place) {
   if (auto* append = std::get_if<Append>(&effect)) Answer(*append);
   if (auto* locate = std::get_if<Locate>(&effect)) Answer(*locate);
   if (auto* reg = std::get_if<Register>(&effect)) Answer(*reg);
+  if (auto* reserve = std::get_if<Reserve>(&effect)) Answer(*reserve);
+  if (auto* release = std::get_if<ReleaseMessage>(&effect)) Answer(*release);
+  if (auto* forward = std::get_if<ForwardRequest>(&effect)) Answer(*forward);
 }
 
 void Driver::Answer(const Register& reg) {
@@ -494,7 +518,7 @@ void Driver::Answer(const Locate& locate) {
       auto found = directory_.find(subject.id);
       SubjectFacts nobody;
       nobody.protected_person = nobody.minor = access::Tri::kFalse;
-      nobody.reference_key = std::string(32, 'n');
+      nobody.reference_key = KeyOf(subject.id);
       located.result.subjects.push_back(found == directory_.end() ? nobody : found->second);
     }
   }

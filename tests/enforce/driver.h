@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,21 @@ struct Caller {
   // The call comes from the gateway of that region, with its statement.
   bool through_cn = false, through_us = false;
   bool answered_there = false;
+};
+
+// A grant, and what is left of it.
+struct GrantOptions {
+  uint64_t id = 7;
+  std::string subject = "s-audit";  // staff of the issuer
+  std::vector<std::string> people;  // that it lists; empty: any `people_max` of them
+  std::vector<std::string> categories = {"contact"};
+  std::vector<access::Action> actions = {access::Action::kRead};
+  std::string purpose = "incident";
+  std::vector<std::string> countries = {"CN"};
+  std::vector<std::string> origins = {"eu"};
+  absl::Duration begins = -absl::Hours(1), ends = absl::Hours(1);  // from now
+  uint64_t reads_max = 1'000;
+  size_t people_max = 10;
 };
 
 struct MethodOptions {
@@ -61,6 +77,10 @@ class Driver {
   void SetHomes(const std::string& id, std::vector<std::string> homes);
   void SetProtected(const std::string& id) { directory_[id].protected_person = access::Tri::kTrue; }
 
+  void ForgetKey(const std::string& id) { directory_[id].reference_key.clear(); }
+  // The call is forgotten; what was taken of grants, and the log, stay.
+  void Reset();
+
   void Open(const MethodOptions& method = {}, const Caller& caller = {});
   void Request(const std::vector<RecordOptions>& records);
   // What the transport found wrong with the headers; `caller` as far as they could be read.
@@ -74,9 +94,24 @@ class Driver {
   void Swap(const std::function<void(Snapshot&)>& change);
   void Send(Event event);
 
-  // "locate u-1 u-2", "append durable 2", "register eu u-1", "open", "open us", "forward 1",
-  // "stamp 0", "forward-end", "headers", "release 1", "release 1 removes 0 masks 1", "drop 1",
-  // "end 7 NOT_PERMITTED", "end 0", "cancel", "done".
+  // Grants of the snapshot, all at once, by a swap that changes nothing else.
+  void SetGrants(const std::vector<GrantOptions>& grants);
+  exceptions::VerifiedGrant MakeGrant(const GrantOptions& options) const;
+  // What was taken of a grant.
+  struct Taken {
+    uint64_t reads = 0, reads_max = 0;
+    std::set<exceptions::SubjectReference> people;
+    size_t people_max = 0;
+    bool revoked = false;
+  };
+  std::map<uint64_t, Taken> ledger;
+  bool ledger_alive = true, ledger_fails = false, has_ledger = true;
+  std::vector<DraftRequest> drafts;
+  std::function<void(Handle)> left;  // bytes of a message under a grant go out
+
+  // "locate u-1 u-2", "reserve 7 1 read 1 person", "draft", "append durable 2", "register eu u-1",
+  // "open", "open us", "forward 1", "stamp 0", "forward-end", "headers", "release 1", "release 1
+  // removes 0 masks 1", "drop 1", "end 7 NOT_PERMITTED", "end 0", "cancel", "done".
   std::vector<std::string> TakeTrace();
   bool Saw(const std::string& step) const;
   // Every entry that was appended and reported as durable, decoded.
@@ -93,7 +128,7 @@ class Driver {
   std::optional<Strength> RecordedAs(audit::Direction direction, uint64_t message) const;
   std::function<void(const Effect&)> watch;
   std::string randomness = std::string(kRandomBytes, '\x5a');  // of the next call
-  bool hold_log = false, hold_store = false;
+  bool hold_log = false, hold_store = false, hold_ledger = false, hold_wire = false;
   bool log_fails = false, store_fails = false;
   absl::Time now = absl::FromCivil(absl::CivilSecond(2026, 11, 24, 12, 0, 0), absl::UTCTimeZone());
 
@@ -115,6 +150,10 @@ class Driver {
   void Answer(const Append& append);
   void Answer(const Register& reg);
   void Answer(const Locate& locate);
+  void Answer(const Reserve& reserve);
+  void Answer(const ReleaseMessage& release);
+  void Answer(const ForwardRequest& forward);
+  void Hold(Effect effect);
 
   crypto::SigningKey issuer_key_;
   identity::ReplayWindow replays_{16};

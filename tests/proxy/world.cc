@@ -12,6 +12,7 @@
 #include "gateway/base/check.h"
 #include "gateway/crypto/key_ring.h"
 #include "gateway/policy/load.h"
+#include "tests/proxy/peer.h"
 
 namespace domicile::proxy {
 namespace {
@@ -57,6 +58,11 @@ rules:
     layer: company
     when: {from: [eu], kinds: [staff], roles: [support], actions: [read], purposes: [support], categories: [network_identifier]}
     effect: mask
+  - id: eu.japan
+    layer: company
+    when: {from: [JP], kinds: [staff], roles: [support], actions: [read], purposes: [support], categories: [contact, network_identifier, existence]}
+    effect: escalate
+    quorum: standard
 )"},
       {Layer::kCompany, "policy/us.yaml", "region: us\nrules: []\n"},
   };
@@ -86,7 +92,7 @@ identity::Issuer StaffIssuer() {
   issuer.issuer = "https://staff.example";
   issuer.country = *access::CountryCode::Parse("IE");
   issuer.kind = access::PrincipalKind::kStaff;
-  for (const char* country : {"IE", "DE", "US"})
+  for (const char* country : {"IE", "DE", "US", "JP"})
     issuer.asserted_countries.Add(*access::CountryCode::Parse(country));
   issuer.asserted_roles = {"support"};
   issuer.claims.residence = "residence";
@@ -241,6 +247,43 @@ void MemoryLog::Hold(bool holds) {
   impl_->wake.notify_all();
 }
 
+// ---- Grants -------------------------------------------------------------------------------------
+
+void MemoryLedger::Reserve(std::vector<enforce::GrantUse> uses,
+                           absl::AnyInvocable<void(absl::Status)> done) {
+  uint64_t reads = 0;
+  for (const enforce::GrantUse& use : uses) reads += use.reads;
+  if (!alive) return done(absl::UnavailableError("no lease"));
+  uint64_t taken = reads_;
+  do {
+    if (taken + reads > reads_max_) return done(absl::ResourceExhaustedError("limit"));
+  } while (!reads_.compare_exchange_weak(taken, taken + reads));
+  done(absl::OkStatus());
+}
+
+std::shared_ptr<const enforce::GrantIndex> MakeGrants(uint64_t id, absl::Duration ends,
+                                                      const std::string& country) {
+  exceptions::VerifiedGrant grant;
+  exceptions::Terms& terms = grant.terms;
+  terms.exception = id;
+  terms.principal.kind = access::PrincipalKind::kStaff;
+  terms.principal.issuer = "https://staff.example";
+  terms.principal.subject = "s-1";
+  terms.origins = {"eu"};
+  terms.subjects = {exceptions::MakeSubjectReference(std::string(32, 'k'), id)};
+  terms.categories = {"contact", "existence"};
+  terms.methods = {"/test.People/Get", "/test.People/Watch"};
+  terms.actions = {access::Action::kRead};
+  terms.purpose = "support";
+  terms.jurisdictions = {*access::CountryCode::Parse(country)};
+  terms.not_before = absl::Now() - absl::Hours(1);
+  terms.not_after = absl::Now() + ends;
+  grant.quorums_met = {{"eu", "standard"}};
+  enforce::GrantIndex::Builder builder(*MakeSnapshot()->policy);
+  builder.Add(grant);
+  return builder.Build();
+}
+
 // ---- What is served -----------------------------------------------------------------------------
 
 std::shared_ptr<const enforce::Snapshot> MakeSnapshot() {
@@ -358,7 +401,9 @@ std::string GetRequest(absl::string_view id) {
 // ---- World --------------------------------------------------------------------------------------
 
 World::World(uint16_t upstream_port, const std::function<void(DataPlaneOptions&)>& change,
-             enforce::AuditLog* audit, enforce::Directory* homes) {
+             enforce::AuditLog* audit, enforce::Directory* homes, enforce::GrantLedger* ledger,
+             enforce::Drafts* drafts)
+    : served(MakeServed()) {
   DataPlaneOptions options;
   options.listeners = {{"127.0.0.1", 0, nullptr}};
   UpstreamOptions upstream;
@@ -368,9 +413,10 @@ World::World(uint16_t upstream_port, const std::function<void(DataPlaneOptions&)
   options.loops = 1;
   if (change) change(options);
   directory.SetHome("u-1", "eu");
-  auto made = DataPlane::Create(
-      options, {homes != nullptr ? homes : &directory, audit != nullptr ? audit : &log, &clock},
-      MakeServed());
+  auto made = DataPlane::Create(options,
+                                {homes != nullptr ? homes : &directory,
+                                 audit != nullptr ? audit : &log, &clock, ledger, drafts},
+                                served);
   if (!made.ok()) fprintf(stderr, "%s\n", made.status().ToString().c_str());
   DOMICILE_CHECK(made.ok());
   plane = *std::move(made);
@@ -378,6 +424,17 @@ World::World(uint16_t upstream_port, const std::function<void(DataPlaneOptions&)
 }
 
 World::~World() { plane->Stop(); }
+
+void World::SetGrants(std::shared_ptr<const enforce::GrantIndex> grants) {
+  auto snapshot = std::make_shared<enforce::Snapshot>(*served.snapshot);
+  ++snapshot->version;
+  snapshot->grants = std::move(grants);
+  served.snapshot = std::move(snapshot);
+  plane->Swap(served);
+  // The second call is begun by a loop that has been through what was posted before the first.
+  TestClient client(port());
+  for (int n = 0; n < 2; ++n) client.Call("/test.Nobody/Knows", "");
+}
 
 bool World::Eventually(const std::function<bool()>& holds) {
   absl::Time until = absl::Now() + absl::Seconds(10);

@@ -7,6 +7,7 @@
 #ifndef DOMICILE_TESTS_PROXY_WORLD_H_
 #define DOMICILE_TESTS_PROXY_WORLD_H_
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -48,6 +49,27 @@ class MemoryLog final : public enforce::AuditLog {
   std::unique_ptr<Impl> impl_;
 };
 
+// Counts uses up to `reads_max`; answers on the caller's thread.
+class MemoryLedger final : public enforce::GrantLedger {
+ public:
+  explicit MemoryLedger(uint64_t reads_max = 1'000) : reads_max_(reads_max) {}
+  bool Alive() const override { return alive; }
+  void Reserve(std::vector<enforce::GrantUse> uses,
+               absl::AnyInvocable<void(absl::Status)> done) override;
+  uint64_t reads() const { return reads_; }
+  std::atomic<bool> alive{true};
+
+ private:
+  const uint64_t reads_max_;
+  std::atomic<uint64_t> reads_{0};
+};
+
+// A grant for the support agent in `country`, about the person "u-1", for the methods of
+// test.People.
+std::shared_ptr<const enforce::GrantIndex> MakeGrants(uint64_t id,
+                                                      absl::Duration ends = absl::Hours(1),
+                                                      const std::string& country = "JP");
+
 std::shared_ptr<const enforce::Snapshot> MakeSnapshot();
 std::shared_ptr<const wire::Schema> MakeSchema();
 Served MakeServed();
@@ -65,8 +87,11 @@ struct World {
   // `audit` takes the place of `log` when it is given, `homes` that of `directory`.
   explicit World(uint16_t upstream_port,
                  const std::function<void(DataPlaneOptions&)>& change = nullptr,
-                 enforce::AuditLog* audit = nullptr, enforce::Directory* homes = nullptr);
+                 enforce::AuditLog* audit = nullptr, enforce::Directory* homes = nullptr,
+                 enforce::GrantLedger* ledger = nullptr, enforce::Drafts* drafts = nullptr);
   ~World();
+  // Null: they are all gone. In force when it returns.
+  void SetGrants(std::shared_ptr<const enforce::GrantIndex> grants);
   uint16_t port() const { return plane->ports().front(); }
   // Waits (for events, not for time) until `holds`; false after ten seconds.
   static bool Eventually(const std::function<bool()>& holds);
@@ -74,6 +99,7 @@ struct World {
   MemoryDirectory directory;
   MemoryLog log;
   base::SystemClock clock;
+  Served served;
   std::unique_ptr<DataPlane> plane;
 };
 
