@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "gateway/cli/exception_verbs.h"
 #include "gateway/cli/local.h"
 #include "gateway/cli/output.h"
 #include "gateway/cli/remote.h"
@@ -30,6 +31,7 @@ class Commands {
     AddTag(app);
     AddLog(app);
     AddWhy(app);
+    exceptions_.AddTo(app);
     AddDemo(app);
     AddVersion(app);
     try {
@@ -273,6 +275,8 @@ class Commands {
   IdentityQuestion identity_;
   NewKey key_;
   DemoOptions demo_;
+  ExceptionVerbs exceptions_{output_, remote_, [this](CLI::App* verb) { AddRemote(verb, false); },
+                             run_};
 };
 
 }  // namespace

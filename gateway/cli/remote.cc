@@ -4,8 +4,6 @@
 
 #include <chrono>
 #include <cstdio>
-#include <iostream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -18,91 +16,16 @@
 #include "gateway/base/file.h"
 #include "gateway/base/limits.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/remote_channel.h"
 
 namespace domicile::cli {
 namespace {
 
 namespace v1 = domicile::v1;
 
-constexpr std::chrono::seconds kTimeout{30};
 constexpr std::chrono::minutes kImportTimeout{10};
 constexpr size_t kImportPartBytes = 1 << 20;
 constexpr size_t kImportFileBytesMax = 64 << 20;
-
-// A channel and what goes with each call, or an exit code.
-class Remote {
- public:
-  explicit Remote(const RemotePlace& place) : place_(place) {}
-
-  // kDone, or what is wrong with the place.
-  int Open() {
-    grpc::SslCredentialsOptions tls;
-    if (place_.address.empty()) {
-      Output::Say("say which gateway: --gateway HOST:PORT of its control listener");
-      return kBadInput;
-    }
-    if (!Read(place_.roots, "--roots", /*secret=*/false, tls.pem_root_certs) ||
-        !Read(place_.certificate, "--certificate", /*secret=*/false, tls.pem_cert_chain) ||
-        !Read(place_.key, "--key", /*secret=*/true, tls.pem_private_key)) {
-      return kBadInput;
-    }
-    if (place_.token_file == "-") {
-      token_.assign(std::istreambuf_iterator<char>(std::cin), {});
-    } else if (!Read(place_.token_file, "--token-file", /*secret=*/true, token_)) {
-      return kBadInput;
-    }
-    token_ = std::string(absl::StripAsciiWhitespace(token_));
-    stub_ = v1::Control::NewStub(grpc::CreateChannel(place_.address, grpc::SslCredentials(tls)));
-    return kDone;
-  }
-
-  v1::Control::Stub& stub() { return *stub_; }
-
-  void Prepare(grpc::ClientContext& context, std::chrono::seconds timeout = kTimeout) const {
-    context.set_deadline(std::chrono::system_clock::now() + timeout);
-    context.AddMetadata("authorization", absl::StrCat("Bearer ", token_));
-    if (!place_.purpose.empty()) context.AddMetadata("domicile-purpose", place_.purpose);
-    if (!place_.ticket.empty()) context.AddMetadata("domicile-ticket", place_.ticket);
-  }
-
-  static int Fail(const grpc::Status& status) {
-    Output::Say(status.error_message());
-    switch (status.error_code()) {
-      case grpc::StatusCode::UNAVAILABLE:
-      case grpc::StatusCode::DEADLINE_EXCEEDED:
-        return kUnreachable;
-      case grpc::StatusCode::PERMISSION_DENIED:
-      case grpc::StatusCode::UNAUTHENTICATED:
-      case grpc::StatusCode::FAILED_PRECONDITION:
-        return kDenied;
-      case grpc::StatusCode::INVALID_ARGUMENT:
-        return kBadInput;
-      default:
-        return kFailed;
-    }
-  }
-
- private:
-  static bool Read(const std::string& path, const char* option, bool secret, std::string& out) {
-    if (path.empty()) {
-      Output::Say(absl::StrCat(option, " FILE is missing"));
-      return false;
-    }
-    absl::StatusOr<std::string> content =
-        secret ? base::ReadSecretFile(path)
-               : base::ReadFile(path, base::limits::kSecretFileBytesMax);
-    if (!content.ok()) {
-      Output::Say(absl::StrCat(path, ": ", content.status().message()));
-      return false;
-    }
-    out = *std::move(content);
-    return true;
-  }
-
-  const RemotePlace& place_;
-  std::string token_;
-  std::unique_ptr<v1::Control::Stub> stub_;
-};
 
 bool ParseSubject(const std::string& text, v1::Subject* subject) {
   const size_t colon = text.find(':');
@@ -123,7 +46,7 @@ int RemoteVersion(const Output& output, const RemotePlace& place) {
   grpc::ClientContext context;
   remote.Prepare(context);
   v1::GetVersionResponse answer;
-  const grpc::Status status = remote.stub().GetVersion(&context, {}, &answer);
+  const grpc::Status status = remote.control().GetVersion(&context, {}, &answer);
   if (!status.ok()) return Remote::Fail(status);
   output.Show(
       {{"gateway", "region", "version", "policy", "schema", "build", "development"},
@@ -143,7 +66,7 @@ int SubjectImport(const Output& output, const RemotePlace& place, const std::str
   grpc::ClientContext context;
   remote.Prepare(context, kImportTimeout);
   v1::ImportSubjectsResponse answer;
-  auto writer = remote.stub().ImportSubjects(&context, &answer);
+  auto writer = remote.control().ImportSubjects(&context, &answer);
   for (size_t at = 0; at < csv->size(); at += kImportPartBytes) {
     v1::ImportSubjectsRequest part;
     part.set_csv(csv->substr(at, kImportPartBytes));
@@ -170,7 +93,7 @@ int SubjectSetHome(const Output& output, const RemotePlace& place, const std::st
   grpc::ClientContext context;
   remote.Prepare(context);
   v1::SetHomeResponse answer;
-  const grpc::Status status = remote.stub().SetHome(&context, request, &answer);
+  const grpc::Status status = remote.control().SetHome(&context, request, &answer);
   if (!status.ok()) return Remote::Fail(status);
   output.Show({{"home", "since"}, {{region, since.empty() ? "now" : since}}});
   Output::Say(absl::StrCat("in the log as ", answer.decision_id()));
@@ -185,7 +108,7 @@ int SubjectShow(const Output& output, const RemotePlace& place, const std::strin
   grpc::ClientContext context;
   remote.Prepare(context);
   v1::ShowSubjectResponse answer;
-  const grpc::Status status = remote.stub().ShowSubject(&context, request, &answer);
+  const grpc::Status status = remote.control().ShowSubject(&context, request, &answer);
   if (!status.ok()) return Remote::Fail(status);
   control::Table table{{"home", "since"}, {}};
   for (const v1::Home& home : answer.homes()) table.rows.push_back({home.region(), home.since()});
@@ -212,7 +135,7 @@ int TagShow(const Output& output, const RemotePlace& place, const TagQuestion& q
   grpc::ClientContext context;
   remote.Prepare(context);
   v1::ShowTagResponse answer;
-  const grpc::Status status = remote.stub().ShowTag(&context, request, &answer);
+  const grpc::Status status = remote.control().ShowTag(&context, request, &answer);
   if (!status.ok()) return Remote::Fail(status);
   std::string regions;
   for (const std::string& region : answer.regions()) {
@@ -233,7 +156,7 @@ int LogTail(const Output& output, const RemotePlace& place, const LogRange& rang
   request.set_from_index(range.from);
   request.set_limit(range.limit);
   request.set_follow(range.follow);
-  auto reader = remote.stub().TailLog(&context, request);
+  auto reader = remote.control().TailLog(&context, request);
   v1::TailLogResponse entry;
   // One JSON object a line in both forms: entries of different kinds have no common columns.
   while (reader->Read(&entry)) {
@@ -252,7 +175,7 @@ int Why(const Output& output, const RemotePlace& place, const std::string& decis
   v1::WhyRequest request;
   request.set_decision_id(decision_id);
   v1::WhyResponse answer;
-  const grpc::Status status = remote.stub().Why(&context, request, &answer);
+  const grpc::Status status = remote.control().Why(&context, request, &answer);
   if (!status.ok()) return Remote::Fail(status);
   if (output.json) {
     for (const v1::TailLogResponse& entry : answer.entries()) {

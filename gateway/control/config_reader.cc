@@ -18,8 +18,11 @@
 namespace domicile::control {
 namespace {
 
-constexpr std::array<absl::string_view, 7> kControlMethods = {
-    "log.tail", "subject.import", "subject.set-home", "subject.show", "tag.show", "version", "why"};
+constexpr std::array<absl::string_view, 16> kControlMethods = {
+    "exception.draft", "exception.list",   "exception.reads", "exception.show",
+    "exception.sign",  "exception.submit", "exception.watch", "exception.withdraw",
+    "log.tail",        "officer.list",     "subject.import",  "subject.set-home",
+    "subject.show",    "tag.show",         "version",         "why"};
 
 }  // namespace
 

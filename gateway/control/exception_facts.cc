@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gateway/access/decision.h"
 #include "gateway/policy/decide.h"
 
@@ -68,6 +69,28 @@ access::CallFacts CallFactsOf(const identity::Identification& caller, access::Ac
   return facts;
 }
 
+// The categories that are denied, as the requester may leave them out.
+std::vector<std::string> DeniedCategories(const policy::Policy& policy,
+                                          const access::CallFacts& call,
+                                          const access::RecordFacts& record,
+                                          access::RegionIndex origin) {
+  std::vector<std::string> denied;
+  access::CategorySet judged = record.categories;
+  judged.Add(access::kCategoryExistence);
+  for (access::CategoryIndex category : judged) {
+    for (access::Jurisdiction jurisdiction : call.jurisdictions) {
+      if (policy::FieldEffect(policy, call, record, origin, jurisdiction, category) !=
+          access::Effect::kDeny) {
+        continue;
+      }
+      denied.push_back(absl::StrCat(policy.vocabulary().categories.Name(category), " from ",
+                                    jurisdiction.country.ToString()));
+      break;
+    }
+  }
+  return denied;
+}
+
 // One call of `terms`, judged about somebody of one origin.
 void JudgeOne(const policy::Policy& policy, const access::CallFacts& call,
               access::RegionIndex origin, access::CategorySet categories, Escalation& out) {
@@ -79,7 +102,8 @@ void JudgeOne(const policy::Policy& policy, const access::CallFacts& call,
   const access::RecordDecision decision = policy::Decide(policy, call, record);
   const std::string& region = policy.regions()[origin.value].name;
   if (decision.effect == access::Effect::kDeny) {
-    out.problem = absl::StrCat("the policy of ", region, " denies this",
+    out.problem = absl::StrCat("the policy of ", region, " denies ",
+                               absl::StrJoin(DeniedCategories(policy, call, record, origin), ", "),
                                decision.rules.empty()
                                    ? absl::StrCat(" (", Name(decision.reason), ")")
                                    : absl::StrCat(" by rule ", policy.rule(decision.rules[0]).id),

@@ -6,6 +6,7 @@
 #include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "gateway/base/file.h"
 #include "gateway/base/limits.h"
 #include "gateway/base/yaml.h"
@@ -83,7 +84,8 @@ void ReadKeys(ConfigReader& read, YamlMap root, GatewayConfig& out) {
   }
 }
 
-void ReadControlRoles(YamlMap root, GatewayConfig& out) {
+void ReadControl(ConfigReader& read, YamlMap root, GatewayConfig& out) {
+  out.officers = read.OptionalPath(root, "officers");
   for (const base::YamlEntry& entry : root.OptionalEntries("roles")) {
     for (const std::string& pattern : entry.value.Texts(root.issues(), "control methods")) {
       if (!IsControlPattern(pattern)) {  // opens nothing; an older gateway may read a newer file
@@ -149,9 +151,16 @@ void ReadAudit(YamlMap root, GatewayConfig& out) {
   }
 }
 
-void ReadStore(YamlMap root) {
+void ReadStore(YamlMap root, GatewayConfig& out) {
   const std::string url = root.Text("url");
-  if (!url.empty() && url != "sqlite") root.Problem("url", "only `sqlite` is built");
+  absl::string_view path = url;
+  if (url.empty() || url == "sqlite") return;
+  if (!absl::ConsumePrefix(&path, "sqlite:") || path.empty()) {
+    return root.Problem("url",
+                        "`url` is `sqlite`, or `sqlite:FILE` for a file that the replicas "
+                        "of the region share; nothing else is built");
+  }
+  out.exceptions_file = base::ResolveBeside(out.file, path);
 }
 
 // What only shows when all parts are there.
@@ -190,9 +199,9 @@ void ReadRoot(ConfigReader& read, YamlMap& root, GatewayConfig& config) {
     YamlMap homes = root.Map("homes");
     config.home_index = read.Path(homes, "index");
   }
-  ReadStore(root.Map("store"));
+  ReadStore(root.Map("store"), config);
   ReadKeys(read, root.Map("keys"), config);
-  if (root.Has("control")) ReadControlRoles(root.Map("control"), config);
+  if (root.Has("control")) ReadControl(read, root.Map("control"), config);
   if (root.Has("limits")) ReadLimits(root.Map("limits"), config.limits);
   if (root.Has("audit")) ReadAudit(root.Map("audit"), config);
   if (!root.OptionalEntries("enforcement").empty()) {

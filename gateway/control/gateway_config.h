@@ -151,6 +151,10 @@ struct GatewayConfig {
   KeyFiles keys;
   // Control method pattern ("subject.*", "log.tail") by role.
   std::map<std::string, std::vector<std::string>> control_roles;
+  // The region's first officers (officers_file.h); "": this gateway keeps no exceptions.
+  std::string officers;
+  // Exceptions and grants; "" is <data_dir>/exceptions.sqlite. Replicas of a region share one.
+  std::string exceptions_file;
   Limits limits;
   absl::Duration checkpoint = absl::Milliseconds(50);
 

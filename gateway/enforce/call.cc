@@ -292,8 +292,11 @@ void CallState::EndWith(Reason recorded, uint64_t exception, bool keep_request) 
   GiveUp();
 }
 
-// At one moment for everybody: with the answer that names it.
+// At one moment for everybody: with the answer that names it. Where the call came in, and nowhere
+// else: a draft at the home would tell that the person lives there, and one that is missing that
+// nobody does (P10).
 void CallState::EmitDraft(uint64_t exception) {
+  if (caller_.forwarded) return;
   const access::RecordDecision hidden =
       escalation_ != nullptr ? access::RecordDecision()
       : pre_.answer          ? pre_.decision

@@ -320,7 +320,15 @@ void CallState::EndResponse() {
     end.message = ReplaceUpstreamText(end.grpc_status, shown_hex_).message;
   }
   if (response_headers_ && end.grpc_status == 0) SendHeadersOnce();
+  // The home asks for an exception as we would for somebody whom nobody knows: the draft is opened
+  // here for both.
+  constexpr int kFailedPrecondition = 9;
+  const bool escalated_there =
+      hop_peer_.has_value() && end.grpc_status == kFailedPrecondition && released_ == 0;
   Emit(std::move(end));
+  if (escalated_there && HiddenReason() == Reason::kExceptionRequired) {
+    EmitDraft(OpenExceptionFor(Reason::kExceptionRequired));
+  }
   GiveUp();
 }
 

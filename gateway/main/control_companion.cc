@@ -119,6 +119,11 @@ absl::StatusOr<std::unique_ptr<Companion>> StartControl(Gateway& gateway) {
                               const std::function<bool()>& stop) {
     return ReadLog(gateway, scope, each, stop);
   };
+  if (Exceptions* exceptions = gateway.exceptions()) {
+    ports.exceptions = &exceptions->store();
+    ports.exceptions_changed = [exceptions] { exceptions->Refresh(); };
+    ports.first_officers = [exceptions] { return exceptions->first_officers(); };
+  }
   ports.version = std::string(Version());
   ports.schema_digest = base::HexEncode(crypto::View(gateway.serving()->schema->digest()));
   ports.build_digest = base::HexEncode(crypto::View(BuildDigest()));

@@ -1,5 +1,6 @@
 #include "gateway/main/gateway.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <future>
 #include <utility>
@@ -9,6 +10,8 @@
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/control/await.h"
+#include "gateway/control/exception_entry.h"
 #include "gateway/crypto/digest.h"
 #include "gateway/main/build.h"
 
@@ -16,6 +19,7 @@ namespace domicile::main {
 namespace {
 
 constexpr absl::string_view kPseudonymDomain = "domicile pseudonym v1";
+constexpr absl::string_view kOfficerSealDomain = "domicile officer seal v1";
 
 absl::Status MakeDirectory(const std::string& path) {
   std::error_code problem;
@@ -97,7 +101,8 @@ Gateway::Gateway(control::GatewayConfig config, const base::Clock& clock)
     : config_(std::move(config)), clock_(clock), started_(clock.Now()) {}
 
 Gateway::~Gateway() {
-  // The data plane answers to the log and the directory until it is gone.
+  if (exceptions_ != nullptr) exceptions_->End();
+  // The data plane answers to the log, the directory and the ledger until it is gone.
   data_plane_.reset();
 }
 
@@ -114,6 +119,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Create(control::GatewayConfig 
   DOMICILE_RETURN_IF_ERROR(MakeDirectory(gateway->config_.data_dir));
   DOMICILE_RETURN_IF_ERROR(gateway->OpenLog());
   DOMICILE_RETURN_IF_ERROR(gateway->OpenDirectory());
+  DOMICILE_RETURN_IF_ERROR(gateway->OpenExceptions());
   DOMICILE_ASSIGN_OR_RETURN(const uint64_t context,
                             gateway->RecordContext(*serving, audit::ContextCause::kStart));
   {
@@ -197,6 +203,7 @@ std::shared_ptr<const enforce::Snapshot> Gateway::MakeSnapshot(const Serving& se
   snapshot->region = serving.region;
   snapshot->reference_key = ActiveSecret(material_.reference.get(), clock_.Now());
   snapshot->context = context;
+  if (exceptions_ != nullptr) snapshot->grants = exceptions_->IndexFor(*serving.policy);
   return snapshot;
 }
 
@@ -218,6 +225,10 @@ absl::Status Gateway::OpenDataPlane() {
   ports.directory = directory_.get();
   ports.audit = log_.get();
   ports.clock = &clock_;
+  if (exceptions_ != nullptr) {
+    ports.grants = &exceptions_->ledger();
+    ports.drafts = exceptions_.get();
+  }
   DOMICILE_ASSIGN_OR_RETURN(
       data_plane_, proxy::DataPlane::Create(MakeDataPlaneOptions(config_, material_, clock_), ports,
                                             MakeServed(snapshot(), *serving())));
@@ -227,16 +238,71 @@ absl::Status Gateway::OpenDataPlane() {
                                    base::FileMode::kPublic);
 }
 
-void Gateway::Start() { data_plane_->Start(); }
+absl::Status Gateway::OpenExceptions() {
+  if (config_.officers.empty()) return absl::OkStatus();
+  // Under the region's reference ring, which its replicas share: whoever can write the store alone
+  // enrols nobody.
+  std::vector<std::string> seal_keys;
+  for (const crypto::RingKey& key : material_.reference->keys()) {
+    seal_keys.push_back(crypto::ToString(crypto::HmacSha256(key.secret(), kOfficerSealDomain)));
+  }
+  std::reverse(seal_keys.begin(), seal_keys.end());  // the newest seals
+  DOMICILE_ASSIGN_OR_RETURN(exceptions_, Exceptions::Open(config_, std::move(seal_keys), clock_));
+  return absl::OkStatus();
+}
 
-void Gateway::Publish(std::shared_ptr<const Serving> serving, uint64_t context) {
-  std::shared_ptr<const enforce::Snapshot> next = MakeSnapshot(*serving, context);
+void Gateway::Start() {
+  data_plane_->Start();
+  if (exceptions_ == nullptr) return;
+  Exceptions::Hooks hooks;
+  hooks.publish = [this] { PublishGrants(); };
+  hooks.record = [this](const control::ExceptionRow& row, exceptions::Event event) {
+    return RecordTime(row, event);
+  };
+  exceptions_->Begin(std::move(hooks));
+}
+
+void Gateway::Serve(std::shared_ptr<const enforce::Snapshot> snapshot,
+                    std::shared_ptr<const Serving> serving) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     serving_ = serving;
-    snapshot_ = next;
+    snapshot_ = snapshot;
   }
-  data_plane_->Swap(MakeServed(next, *serving));
+  data_plane_->Swap(MakeServed(std::move(snapshot), *serving));
+}
+
+void Gateway::Publish(std::shared_ptr<const Serving> serving, uint64_t context) {
+  std::lock_guard<std::mutex> lock(publishing_);
+  Serve(MakeSnapshot(*serving, context), serving);
+}
+
+void Gateway::PublishGrants() {
+  std::lock_guard<std::mutex> lock(publishing_);
+  auto next = std::make_shared<enforce::Snapshot>(*snapshot());
+  next->version = ++version_;
+  next->grants = exceptions_->IndexFor(*next->policy);
+  Serve(std::move(next), serving());
+}
+
+absl::Status Gateway::RecordTime(const control::ExceptionRow& row, exceptions::Event event) {
+  const std::shared_ptr<const enforce::Snapshot> now = snapshot();
+  control::ExceptionNote note{*now->policy};
+  crypto::RandomBytes(note.decision_id.data(), note.decision_id.size());
+  crypto::RandomBytes(note.nonce.data(), note.nonce.size());
+  note.ring_key = now->reference_key;
+  note.context = now->context;
+  note.now = clock_.Now();
+  absl::StatusOr<std::string> entry = control::ExceptionEntry(note, row, event, "");
+  if (!entry.ok()) return entry.status();
+  return control::Await<bool>([&](auto done) {
+           log_->Append({*std::move(entry)}, enforce::Strength::kIntegrated,
+                        [done = std::move(done)](enforce::AppendResult result) mutable {
+                          if (result.status.ok()) return done(true);
+                          done(result.status);
+                        });
+         })
+      .status();
 }
 
 void Gateway::Poll() {

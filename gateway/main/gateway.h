@@ -23,6 +23,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/issue.h"
 #include "gateway/control/gateway_config.h"
+#include "gateway/main/exceptions.h"
 #include "gateway/main/facts.h"
 #include "gateway/main/material.h"
 #include "gateway/main/serving.h"
@@ -59,6 +60,8 @@ class Gateway {
   store::LogShards& log() { return *log_; }
   const store::LogShards& log() const { return *log_; }
   const Facts& facts() const { return *facts_; }
+  // Null: the configuration names no officers, and nothing is ever granted.
+  Exceptions* exceptions() { return exceptions_.get(); }
   std::shared_ptr<const enforce::Snapshot> snapshot() const;
   std::shared_ptr<const Serving> serving() const;
 
@@ -66,6 +69,7 @@ class Gateway {
   Gateway(control::GatewayConfig config, const base::Clock& clock);
   absl::Status OpenLog();
   absl::Status OpenDirectory();
+  absl::Status OpenExceptions();
   absl::Status OpenDataPlane();
   void PollCertificate();
   // Appends what is about to be served; its index, durable.
@@ -75,6 +79,12 @@ class Gateway {
   proxy::Served MakeServed(std::shared_ptr<const enforce::Snapshot> snapshot,
                            const Serving& serving) const;
   void Publish(std::shared_ptr<const Serving> serving, uint64_t context);
+  // The same facts and policy with the grants that stand now; from the thread of exceptions_.
+  void PublishGrants();
+  // Swaps under publishing_.
+  void Serve(std::shared_ptr<const enforce::Snapshot> snapshot,
+             std::shared_ptr<const Serving> serving);
+  absl::Status RecordTime(const control::ExceptionRow& row, exceptions::Event event);
 
   const control::GatewayConfig config_;
   const base::Clock& clock_;
@@ -86,7 +96,9 @@ class Gateway {
   std::unique_ptr<store::LogShards> log_;
   absl::Status shard_;  // of the last look whether a new shard is due
   std::unique_ptr<store::SqliteDirectory> directory_;
+  std::unique_ptr<Exceptions> exceptions_;  // may be null
   std::unique_ptr<proxy::DataPlane> data_plane_;
+  std::mutex publishing_;  // held from the making of a snapshot until the data plane has it
   uint64_t version_ = 0;
 
   mutable std::mutex mutex_;  // guards the two below; held for a copy

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/bytes.h"
 #include "gateway/services/control_service.h"
+#include "gateway/services/exception_service.h"
 
 namespace domicile::services {
 namespace {
@@ -17,7 +18,8 @@ constexpr std::chrono::seconds kShutdownGrace{1};
 
 class GrpcControlServer final : public ControlServer {
  public:
-  explicit GrpcControlServer(ControlPorts ports) : ports_(std::move(ports)), service_(ports_) {}
+  explicit GrpcControlServer(ControlPorts ports)
+      : ports_(std::move(ports)), service_(ports_), exceptions_(ports_) {}
   ~GrpcControlServer() override {
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
   }
@@ -37,6 +39,7 @@ class GrpcControlServer final : public ControlServer {
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetResourceQuota(quota);
     builder.RegisterService(&service_);
+    builder.RegisterService(&exceptions_);
     server_ = builder.BuildAndStart();
     base::Zeroise(&ports_.private_key_pem);
     if (server_ == nullptr || port == 0) {
@@ -51,6 +54,7 @@ class GrpcControlServer final : public ControlServer {
  private:
   ControlPorts ports_;
   ControlService service_;
+  ExceptionService exceptions_;
   std::unique_ptr<grpc::Server> server_;
   uint16_t port_ = 0;
 };

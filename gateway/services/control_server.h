@@ -24,10 +24,12 @@
 #include "absl/time/time.h"
 #include "gateway/access/finding.h"
 #include "gateway/base/clock.h"
+#include "gateway/control/exception_store.h"
 #include "gateway/control/gateway_config.h"
 #include "gateway/crypto/certificate.h"
 #include "gateway/enforce/ports.h"
 #include "gateway/enforce/snapshot.h"
+#include "gateway/exceptions/evidence.h"
 
 namespace domicile::services {
 
@@ -43,7 +45,8 @@ enum class LogScope {
   kEverything,  // every shard on disk
 };
 
-// What the running gateway lends to its control service. No member may be empty.
+// What the running gateway lends to its control service. No member may be empty, but for
+// exceptions.
 struct ControlPorts {
   const control::GatewayConfig* config = nullptr;
   const base::Clock* clock = nullptr;
@@ -68,6 +71,12 @@ struct ControlPorts {
                              absl::FunctionRef<bool(uint64_t, absl::string_view)> each,
                              const std::function<bool()>& stop)>
       read_log;
+  // Exceptions. Null: this gateway keeps none, and what asks for them is told so.
+  control::ExceptionStore* exceptions = nullptr;
+  // Keys of the region's first ceremony; others are in the store.
+  std::function<std::vector<exceptions::OfficerKey>()> first_officers;
+  // A row was changed: returns when this process's data path serves what follows from it.
+  std::function<void()> exceptions_changed;
   std::string version, schema_digest, build_digest;
 };
 

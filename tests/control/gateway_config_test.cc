@@ -36,7 +36,7 @@ peers:     [{region: eu, country: IE, endpoints: ["gateway.eu.example:8443"], sp
 homes:     {index: homes.idx}
 store:     {url: sqlite}
 keys:      {tag: keys/tag, reference: keys/ref, index: keys/index, forward: keys/forward, log: keys/log, protected: keys/protected}
-control:   {roles: {compliance_officer: ["exception.*", why], auditor: ["log.*"]}}
+control:   {roles: {compliance_officer: ["exception.*", why], auditor: ["log.*", "report.*"]}}
 limits:    {}
 audit:     {checkpoint: 50ms, cross_border: integrated}
 )";
@@ -82,7 +82,7 @@ TEST(GatewayConfig, ReadsEveryKeyOfTheDesign) {
   EXPECT_EQ(c.upstreams[0].endpoints[1].ToString(), "[::1]:50052");
   EXPECT_EQ(c.upstreams[0].untagged, access::Untagged::kDirectory);
   EXPECT_EQ(c.peers[0].spiffe, "spiffe://eu.example/domicile");
-  EXPECT_EQ(c.control_roles.at("auditor"), std::vector<std::string>{"log.*"});
+  EXPECT_EQ(c.control_roles.at("auditor"), (std::vector<std::string>{"log.*", "report.*"}));
   EXPECT_EQ(c.UpstreamOf("acme.profiles.v1.Profiles"), &c.upstreams[0]);
   EXPECT_EQ(c.UpstreamOf("acme.profiles.v1.Other"), nullptr);
 }
@@ -104,7 +104,7 @@ store: {url: oracle}
   EXPECT_TRUE(Rejects(result, "colour", 4));
   EXPECT_TRUE(Rejects(result, "without a signed manifest", 5));
   EXPECT_TRUE(Rejects(result, "one file for two uses", 6));
-  EXPECT_TRUE(Rejects(result, "only `sqlite`", 8));
+  EXPECT_TRUE(Rejects(result, "`url` is `sqlite`", 8));
 }
 
 TEST(GatewayConfig, AnEmptyOrBrokenFileIsNoConfiguration) {
@@ -253,7 +253,7 @@ TEST(GatewayConfig, AControlMethodThatNobodyServesIsAWarning) {
   EXPECT_TRUE(result.config.has_value());
   bool warned = false;
   for (const base::Issue& issue : result.issues.list()) {
-    warned = warned || absl::StrContains(issue.message, "exception.*");
+    warned = warned || absl::StrContains(issue.message, "report.*");
   }
   EXPECT_TRUE(warned);
 }

@@ -440,6 +440,43 @@ TEST(Drafts, HaveOneKeyForOnePrincipalMethodPurposeAndCategories) {
   EXPECT_NE(key(BeijingEngineer()), key(other));
 }
 
+TEST(Drafts, LieWhereTheCallCameInAndNotAtTheHome) {
+  Driver home;
+  home.SetHomes("u-1", {"eu"});
+  Caller caller = BeijingEngineer();
+  caller.through_cn = true;
+  caller.workload = "spiffe://cn.example/svc/web";
+  home.Open({}, caller);
+  home.Request({About("u-1")});
+  EXPECT_TRUE(home.Saw("end 9 EXCEPTION_REQUIRED"));
+  EXPECT_TRUE(home.drafts.empty());
+}
+
+TEST(Drafts, AreTheSameForSomebodyElsewhereAndForNobody) {
+  auto draft = [](bool elsewhere) {
+    Driver call;
+    call.SetHomes("u-2", {"eu"});
+    if (elsewhere) call.SetHomes("u-1", {"us"});
+    call.SetGrants({{.people = {"u-2"}}});  // so that no look-up can be spared
+    call.Open({}, BeijingEngineer());
+    call.Request({About("u-1")});
+    call.RequestEnd();
+    EXPECT_EQ(call.Saw("open us"), elsewhere);
+    if (elsewhere) {
+      EXPECT_TRUE(call.drafts.empty());
+      call.ResponseEnd(9);  // what the home answers
+    }
+    EXPECT_EQ(call.drafts.size(), 1u);
+    return call.drafts.empty() ? DraftRequest() : call.drafts[0];
+  };
+  const DraftRequest elsewhere = draft(true), nobody = draft(false);
+  EXPECT_EQ(elsewhere.merge_key, nobody.merge_key);
+  EXPECT_EQ(elsewhere.exception, nobody.exception);
+  EXPECT_EQ(elsewhere.categories, nobody.categories);
+  EXPECT_EQ(elsewhere.origins, nobody.origins);
+  EXPECT_EQ(elsewhere.rules, nobody.rules);
+}
+
 TEST(Drafts, AreNotOpenedForADenial) {
   Driver call;
   Caller auditor = BeijingEngineer();

@@ -14,6 +14,7 @@
 #include "gateway/base/status_macros.h"
 #include "gateway/control/entry_report.h"
 #include "gateway/main/demo/demo_text.h"
+#include "gateway/main/demo/exception_story.h"
 #include "gateway/main/demo/hands_on.h"
 #include "gateway/main/demo/scenario_people.h"
 #include "gateway/main/demo/stage.h"
@@ -171,11 +172,15 @@ int RunDemo(const DemoFiles& files, bool once) {
   Demo demo(**stage);
   const absl::Status started = demo.Start();
   if (!started.ok()) return Fail(started);
-  const int different = demo.PlayAll();
+  int different = demo.PlayAll();
   const size_t calls = (*stage)->scenarios().size();
   Print(absl::StrCat(calls - static_cast<size_t>(different), " of ", calls, " calls came out as ",
                      files.scenarios,
                      " says.\nLeft out: ", absl::StrJoin((*stage)->left_out(), "; "), "."));
+  const StoryResult story = TellExceptionStory(**stage, files.gateway_command.front(), Print);
+  Print(absl::StrCat(story.steps - story.otherwise, " of ", story.steps,
+                     " steps of the official way came out as they should."));
+  different += story.otherwise;
   if (!once) demo.StayUp();
   return different == 0 ? kHolds : kDiffers;
 }

@@ -191,8 +191,8 @@ class Maker final : public RequestMaker {
     std::string name = call.method.empty() ? "" : call.method.substr(1);
     std::replace(name.begin(), name.end(), '/', '.');
     const pb::MethodDescriptor* method = pool_.FindMethodByName(name);
-    if (method == nullptr || method->client_streaming() || method->server_streaming()) {
-      return absl::InvalidArgumentError(absl::StrCat("no unary method ", call.method));
+    if (method == nullptr || method->client_streaming()) {
+      return absl::InvalidArgumentError(absl::StrCat("no method with one request ", call.method));
     }
     return method;
   }

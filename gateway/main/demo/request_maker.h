@@ -1,7 +1,7 @@
 // request_maker.h — requests of scenarios, and answers field by field, from descriptors alone.
 //
 // The labels of the schema say where a person's id goes; no generated code of the sample is needed.
-// Errors: InvalidArgument for a method that is not there, is no unary one, or names nobody.
+// Errors: InvalidArgument for a method that is not there, takes a stream, or names nobody.
 // Thread-compatible.
 #ifndef DOMICILE_GATEWAY_MAIN_DEMO_REQUEST_MAKER_H_
 #define DOMICILE_GATEWAY_MAIN_DEMO_REQUEST_MAKER_H_

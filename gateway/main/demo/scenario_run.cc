@@ -18,6 +18,7 @@
 #include "gateway/main/demo/scenario_log.h"
 #include "gateway/main/demo/scenario_people.h"
 #include "gateway/main/demo/service_window.h"
+#include "gateway/main/demo/stream_call.h"
 #include "gateway/main/demo/unary_call.h"
 #include "gateway/origin/tag.h"
 
@@ -84,7 +85,51 @@ class Runner final : public ScenarioRunner {
     return played;
   }
 
+  absl::StatusOr<std::unique_ptr<OpenStream>> Open(const Scenario& scenario) override {
+    DOMICILE_ASSIGN_OR_RETURN(const std::string request, maker_->RequestFor(scenario.call));
+    DOMICILE_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel, ChannelFor(scenario));
+    auto context = std::make_unique<grpc::ClientContext>();
+    DOMICILE_RETURN_IF_ERROR(AddMetadata(scenario, *context));
+    return OpenByteStream(channel, std::move(context), scenario.call.method, request);
+  }
+
+  absl::StatusOr<CallOutcome> Call(const Scenario& scenario) override {
+    DOMICILE_ASSIGN_OR_RETURN(const std::string request, maker_->RequestFor(scenario.call));
+    DOMICILE_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel, ChannelFor(scenario));
+    grpc::ClientContext context;
+    DOMICILE_RETURN_IF_ERROR(AddMetadata(scenario, context));
+    UnaryAnswer answer = CallUnary(channel, context, scenario.call.method, request);
+    CallOutcome outcome;
+    outcome.status = StatusName(answer.status.error_code());
+    outcome.message = answer.status.error_message();
+    for (const auto* metadata :
+         {&context.GetServerInitialMetadata(), &context.GetServerTrailingMetadata()}) {
+      for (const auto& [name, value] : *metadata) {
+        outcome.trailers[std::string(name.data(), name.size())] =
+            std::string(value.data(), value.size());
+      }
+    }
+    auto id = outcome.trailers.find("domicile-decision-id");
+    if (id != outcome.trailers.end()) outcome.decision_id = id->second;
+    ReadErrorInfo(answer.status.error_details(), outcome);
+    outcome.response = std::move(answer.message);
+    if (answer.status.ok()) {
+      outcome.response_json = maker_->AnswerAsJson(scenario.call, outcome.response);
+    }
+    return outcome;
+  }
+
  private:
+  absl::Status AddMetadata(const Scenario& scenario, grpc::ClientContext& context) {
+    DOMICILE_ASSIGN_OR_RETURN(const std::string token, TokenFor(scenario));
+    if (!token.empty()) context.AddMetadata("authorization", absl::StrCat("Bearer ", token));
+    if (!scenario.call.purpose.empty()) {
+      context.AddMetadata("domicile-purpose", scenario.call.purpose);
+    }
+    if (!TicketId(scenario).empty()) context.AddMetadata("domicile-ticket", TicketId(scenario));
+    return absl::OkStatus();
+  }
+
   struct Row {
     std::string region;
     RowKey key;
@@ -142,37 +187,6 @@ class Runner final : public ScenarioRunner {
       calls += received;
     }
     return calls;
-  }
-
-  absl::StatusOr<CallOutcome> Call(const Scenario& scenario) {
-    DOMICILE_ASSIGN_OR_RETURN(const std::string request, maker_->RequestFor(scenario.call));
-    DOMICILE_ASSIGN_OR_RETURN(const std::string token, TokenFor(scenario));
-    DOMICILE_ASSIGN_OR_RETURN(std::shared_ptr<grpc::Channel> channel, ChannelFor(scenario));
-    grpc::ClientContext context;
-    if (!token.empty()) context.AddMetadata("authorization", absl::StrCat("Bearer ", token));
-    if (!scenario.call.purpose.empty()) {
-      context.AddMetadata("domicile-purpose", scenario.call.purpose);
-    }
-    if (!TicketId(scenario).empty()) context.AddMetadata("domicile-ticket", TicketId(scenario));
-    UnaryAnswer answer = CallUnary(channel, context, scenario.call.method, request);
-    CallOutcome outcome;
-    outcome.status = StatusName(answer.status.error_code());
-    outcome.message = answer.status.error_message();
-    for (const auto* metadata :
-         {&context.GetServerInitialMetadata(), &context.GetServerTrailingMetadata()}) {
-      for (const auto& [name, value] : *metadata) {
-        outcome.trailers[std::string(name.data(), name.size())] =
-            std::string(value.data(), value.size());
-      }
-    }
-    auto id = outcome.trailers.find("domicile-decision-id");
-    if (id != outcome.trailers.end()) outcome.decision_id = id->second;
-    ReadErrorInfo(answer.status.error_details(), outcome);
-    outcome.response = std::move(answer.message);
-    if (answer.status.ok()) {
-      outcome.response_json = maker_->AnswerAsJson(scenario.call, outcome.response);
-    }
-    return outcome;
   }
 
   // A read is asked of the service itself, too. Nothing else can be asked twice.

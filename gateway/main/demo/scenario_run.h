@@ -27,6 +27,17 @@ struct Played {
   std::vector<std::string> differences;
 };
 
+// A call whose answers keep coming.
+class OpenStream {
+ public:
+  virtual ~OpenStream() = default;
+  // Waits; false: the stream has ended.
+  virtual bool Next() = 0;
+  // After the end: name of the gRPC status, and what the gateway said.
+  virtual std::string status() const = 0;
+  virtual std::string message() const = 0;
+};
+
 class ScenarioRunner {
  public:
   // `descriptor_set` is a file. The world outlives the runner.
@@ -37,6 +48,10 @@ class ScenarioRunner {
   // Prepares the rows, makes the call, counts what the services received, waits for the home's
   // entry, compares, and puts the rows back. `policy` names what the entries number.
   virtual absl::StatusOr<Played> Play(const Scenario& scenario, const policy::Policy& policy) = 0;
+  // The call alone: nothing is prepared, compared or looked up.
+  virtual absl::StatusOr<CallOutcome> Call(const Scenario& scenario) = 0;
+  // The same for a stream of answers to one question, held open.
+  virtual absl::StatusOr<std::unique_ptr<OpenStream>> Open(const Scenario& scenario) = 0;
   // A fresh token of the scenario's caller; "" for a service.
   virtual absl::StatusOr<std::string> TokenFor(const Scenario& scenario) = 0;
 };

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/file.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/main/demo/exception_story.h"
 #include "gateway/main/demo/hands_on.h"
 #include "gateway/main/demo/people.h"
 #include "gateway/main/demo/scenario_people.h"
@@ -100,6 +101,10 @@ class LocalStage final : public Stage {
     options.regions = regions_;
     options.staff = StaffOf(scenarios_);
     options.staff.push_back(Officer());
+    for (StaffMember& officer : EuropeanOfficers()) {
+      options.officers.push_back(officer.id);
+      options.staff.push_back(std::move(officer));
+    }
     options.tickets = TicketsOf(scenarios_);
     options.service_lifetime = absl::Hours(24);
     DOMICILE_ASSIGN_OR_RETURN(world_, World::Create(std::move(options)));

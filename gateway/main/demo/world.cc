@@ -25,6 +25,7 @@
 #include "gateway/crypto/key_ring.h"
 #include "gateway/main/demo/people.h"
 #include "gateway/main/demo/world_files.h"
+#include "gateway/main/demo/world_officers.h"
 #include "gateway/store/directory.h"
 #include "gateway/store/home_index.h"
 #include "nlohmann/json.hpp"
@@ -130,6 +131,7 @@ class LocalWorld final : public World {
       DOMICILE_ASSIGN_OR_RETURN(ports_[region].control, FindPort(reserved_));
       DOMICILE_RETURN_IF_ERROR(MakeCertificates(region));
       DOMICILE_RETURN_IF_ERROR(MakeIssuers(region));
+      DOMICILE_RETURN_IF_ERROR(MakeOfficers(options_, region, staff_issuers_[region]->url()));
     }
     DOMICILE_RETURN_IF_ERROR(MakeKeys());
     for (const std::string& region : options_.regions) {

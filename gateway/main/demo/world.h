@@ -42,6 +42,7 @@ struct StaffMember {
   // Where they are seen, in their token; empty: at their residence, just now.
   std::vector<LocationClaim> locations;
   bool without_location = false;  // nobody knows where they are
+  std::string manager;            // staff id; "" for none
 };
 
 struct TicketRow {
@@ -66,6 +67,9 @@ struct WorldOptions {
   uint64_t seed = 2022;
   std::vector<StaffMember> staff;
   std::vector<TicketRow> tickets;
+  // Ids of staff who are officers of the region whose issuer signs for them; without any, no
+  // gateway keeps exceptions.
+  std::vector<std::string> officers;
   absl::Duration service_lifetime = absl::Hours(1);  // the services stop by themselves after it
   // Last change to a gateway's configuration before it is written: (region, yaml) -> yaml.
   std::function<std::string(const std::string&, std::string)> edit_config;
@@ -98,7 +102,8 @@ class World {
 
   virtual const WorldOptions& options() const = 0;
   // Inside options().directory: "<region>/gateway.yaml", "<region>/data", "<region>/gateway.log",
-  // "<region>/staff.csv", "<region>/tickets.jsonl", "<region>/protected.jsonl", "<region>/keys/".
+  // "<region>/staff.csv", "<region>/tickets.jsonl", "<region>/protected.jsonl", "<region>/keys/",
+  // "<region>/officers", "officers/<id>.pem" and ".passphrase".
   virtual std::string path(const std::string& relative) const = 0;
 
   // `spiffe` must lie in the region's trust domain, spiffe://<region>.acme.example/...

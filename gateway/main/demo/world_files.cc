@@ -123,6 +123,7 @@ schemas: [{descriptor_set: "$6"}, {bindings: "$7"}]
 )",
                             region, own.service);
   absl::StrAppend(&text, PeersText(options, region, ports));
+  const std::string officers = options.officers.empty() ? "" : "  officers: officers\n";
   absl::StrAppend(&text, R"(homes: {index: homes.idx}
 store: {url: sqlite}
 keys:
@@ -133,10 +134,12 @@ keys:
   log: keys/log
   protected: keys/protected
 control:
-  roles:
+)",
+                  officers, R"(  roles:
     compliance_officer: ["*"]
-    engineer: ["subject.*", version]
-    auditor: ["log.*", "why", "tag.*", version]
+    privacy_officer: ["exception.*", "officer.*", version]
+    engineer: ["subject.*", "exception.*", version]
+    auditor: ["log.*", "why", "tag.*", "exception.*", version]
 limits: {}
 )");
   return text;
@@ -149,9 +152,9 @@ std::string StaffText(const std::vector<StaffMember>& staff) {
     const char* us_person = !member.us_person.has_value() ? ""
                             : *member.us_person           ? "true"
                                                           : "false";
-    absl::StrAppend(&text, member.id, ",", member.employer, ",", member.residence, ",,,",
-                    absl::StrJoin(member.roles, ";"), ",", us_person, ",active,,,",
-                    LocationsField(member), "\n");
+    absl::StrAppend(&text, member.id, ",", member.employer, ",", member.residence, ",",
+                    member.manager, ",,", absl::StrJoin(member.roles, ";"), ",", us_person,
+                    ",active,,,", LocationsField(member), "\n");
   }
   return text;
 }
