@@ -184,8 +184,8 @@ absl::Status Exceptions::Read() {
     if (!SameKeys(keys, keys_)) verified_.clear();
     keys_ = std::move(keys);
   }
-  hooks_.publish();
-  return absl::OkStatus();
+  if (hooks_.publish()) return absl::OkStatus();
+  return absl::DeadlineExceededError("an event loop did not take the grants in time");
 }
 
 // A state says that it is approved; only signatures make it so.

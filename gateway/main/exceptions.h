@@ -52,8 +52,9 @@ class Exceptions final : public enforce::Drafts {
 
   // What the gateway lends from Begin until End.
   struct Hooks {
-    // Grants are others now: takes IndexFor, and returns when new decisions are made with it.
-    std::function<void()> publish;
+    // Grants are others now: takes IndexFor. True when every decision is made with it, and open
+    // calls were told; else the lease is not renewed.
+    std::function<bool()> publish;
     // Appends the entry of what time did to the row; durable when OK.
     std::function<absl::Status(const control::ExceptionRow&, exceptions::Event)> record;
   };

@@ -19,6 +19,8 @@ namespace domicile::main {
 namespace {
 
 constexpr absl::string_view kPseudonymDomain = "domicile pseudonym v1";
+// A loop that takes longer than the lease lasts has let it run out already.
+constexpr absl::Duration kGrantsTaken = absl::Milliseconds(800);
 constexpr absl::string_view kOfficerSealDomain = "domicile officer seal v1";
 
 absl::Status MakeDirectory(const std::string& path) {
@@ -255,34 +257,34 @@ void Gateway::Start() {
   data_plane_->Start();
   if (exceptions_ == nullptr) return;
   Exceptions::Hooks hooks;
-  hooks.publish = [this] { PublishGrants(); };
+  hooks.publish = [this] { return PublishGrants(); };
   hooks.record = [this](const control::ExceptionRow& row, exceptions::Event event) {
     return RecordTime(row, event);
   };
   exceptions_->Begin(std::move(hooks));
 }
 
-void Gateway::Serve(std::shared_ptr<const enforce::Snapshot> snapshot,
-                    std::shared_ptr<const Serving> serving) {
+void Gateway::Publish(std::shared_ptr<const Serving> serving, uint64_t context) {
+  std::lock_guard<std::mutex> publishing(publishing_);
+  std::shared_ptr<const enforce::Snapshot> next = MakeSnapshot(*serving, context);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     serving_ = serving;
-    snapshot_ = snapshot;
+    snapshot_ = next;
   }
-  data_plane_->Swap(MakeServed(std::move(snapshot), *serving));
+  data_plane_->Swap(MakeServed(next, *serving));
 }
 
-void Gateway::Publish(std::shared_ptr<const Serving> serving, uint64_t context) {
-  std::lock_guard<std::mutex> lock(publishing_);
-  Serve(MakeSnapshot(*serving, context), serving);
-}
-
-void Gateway::PublishGrants() {
-  std::lock_guard<std::mutex> lock(publishing_);
+bool Gateway::PublishGrants() {
+  std::lock_guard<std::mutex> publishing(publishing_);
   auto next = std::make_shared<enforce::Snapshot>(*snapshot());
   next->version = ++version_;
   next->grants = exceptions_->IndexFor(*next->policy);
-  Serve(std::move(next), serving());
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    snapshot_ = next;
+  }
+  return data_plane_->SwapAndWait(MakeServed(next, *serving()), kGrantsTaken);
 }
 
 absl::Status Gateway::RecordTime(const control::ExceptionRow& row, exceptions::Event event) {

@@ -80,10 +80,7 @@ class Gateway {
                            const Serving& serving) const;
   void Publish(std::shared_ptr<const Serving> serving, uint64_t context);
   // The same facts and policy with the grants that stand now; from the thread of exceptions_.
-  void PublishGrants();
-  // Swaps under publishing_.
-  void Serve(std::shared_ptr<const enforce::Snapshot> snapshot,
-             std::shared_ptr<const Serving> serving);
+  bool PublishGrants();
   absl::Status RecordTime(const control::ExceptionRow& row, exceptions::Event event);
 
   const control::GatewayConfig config_;

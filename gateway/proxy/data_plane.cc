@@ -12,6 +12,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "gateway/base/check.h"
 #include "gateway/base/log.h"
 #include "gateway/crypto/tls.h"
@@ -90,7 +91,9 @@ class DataPlane::Impl {
 
   absl::Status Init(Served served);
   void Start();
-  void Swap(Served served);
+  // `swapped` is let go of by each loop when it has swapped.
+  void Swap(Served served, std::shared_ptr<void> swapped = nullptr);
+  bool SwapAndWait(Served served, absl::Duration at_most);
   void SwapListenerTls(size_t listener, std::shared_ptr<const crypto::TlsContext> tls);
   void Drain();
   void Stop();
@@ -215,12 +218,12 @@ void DataPlane::Impl::Start() {
   }
 }
 
-void DataPlane::Impl::Swap(Served served) {
+void DataPlane::Impl::Swap(Served served, std::shared_ptr<void> swapped) {
   DOMICILE_CHECK(served.snapshot != nullptr);
   for (auto& core : cores_) {
     // A copy a loop, so that no two cores share its reference count.
     auto own = std::make_shared<const Served>(served);
-    core->loop->Post([core = core.get(), own = std::move(own)] {
+    core->loop->Post([core = core.get(), own = std::move(own), swapped] {
       LoopContext& context = *core->context;
       context.served = own;
       std::vector<uint64_t> numbers;
@@ -232,6 +235,13 @@ void DataPlane::Impl::Swap(Served served) {
       for (HealthStream* watcher : context.health_watchers) watcher->Tell();
     });
   }
+}
+
+bool DataPlane::Impl::SwapAndWait(Served served, absl::Duration at_most) {
+  auto all = std::make_shared<absl::Notification>();  // may be left behind by a loop that is late
+  std::shared_ptr<void> swapped(nullptr, [all](void*) { all->Notify(); });
+  Swap(std::move(served), std::move(swapped));
+  return all->WaitForNotificationWithTimeout(at_most);
 }
 
 void DataPlane::Impl::SwapListenerTls(size_t listener,
@@ -341,6 +351,9 @@ absl::StatusOr<std::unique_ptr<DataPlane>> DataPlane::Create(DataPlaneOptions op
 
 void DataPlane::Start() { impl_->Start(); }
 void DataPlane::Swap(Served served) { impl_->Swap(std::move(served)); }
+bool DataPlane::SwapAndWait(Served served, absl::Duration at_most) {
+  return impl_->SwapAndWait(std::move(served), at_most);
+}
 void DataPlane::SwapListenerTls(size_t listener, std::shared_ptr<const crypto::TlsContext> tls) {
   impl_->SwapListenerTls(listener, std::move(tls));
 }

@@ -150,6 +150,10 @@ class DataPlane {
   // From now on new calls see `served`, and open ones are told of it. Takes effect on each loop
   // within its current iteration.
   void Swap(Served served);
+  // The same, and true when every loop serves it and has told its open calls, within `at_most`.
+  // Not by a loop's own thread. False: some loop may still go by the old one, for as long as it
+  // takes.
+  bool SwapAndWait(Served served, absl::Duration at_most);
   // New certificates for new connections. `listener` is the place in the options.
   void SwapListenerTls(size_t listener, std::shared_ptr<const crypto::TlsContext> tls);
   // NOT_SERVING, GOAWAY in two phases, no new connections; returns when the last call ended or

