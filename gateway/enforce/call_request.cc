@@ -255,7 +255,8 @@ void CallState::DenyJudged(const RequestUnit& unit, absl::Span<const JudgedRecor
   recorder_->AddJudged(note, RequestFacts(), unit.findings, judged, book_, now_);
   if (exception != 0) {
     recorder_->AddDraft(exception, RequestFacts(), worst->facts, worst->decision, now_);
-    if (!hidden) escalation_ = std::make_unique<Escalation>(worst->facts, worst->decision);
+    if (!hidden)
+      escalation_ = std::unique_ptr<Escalation>(new Escalation{worst->facts, worst->decision});
   }
   Commit(Strength::kDurable, [this, shown, exception] { EndWith(shown, exception); });
 }

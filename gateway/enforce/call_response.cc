@@ -162,7 +162,7 @@ void CallState::RecordResponse(std::shared_ptr<ResponseUnit> unit) {
     recorder_->AddDraft(note.exception, ResponseFacts(), worst.facts, worst.decision, now_);
     if (unit->ended_by >= 0) {
       const JudgedRecord& about = judged[static_cast<size_t>(unit->ended_by)];
-      escalation_ = std::make_unique<Escalation>(about.facts, about.decision);
+      escalation_ = std::unique_ptr<Escalation>(new Escalation{about.facts, about.decision});
     }
   }
   response_busy_ = false;
