@@ -173,7 +173,7 @@ TEST_F(Grants, OfAnyFewPeopleTakeEachBeforeTheQuestionGoesOn) {
 
 // The sixth of five people must not be told from nobody.
 TEST_F(Grants, TheirLimitOnPeopleTellsOfNobodyElse) {
-  auto answer = [this](const std::string& person) {
+  auto answer = [](const std::string& person) {
     Driver asked;
     asked.SetHomes("u-1", {"eu"});
     asked.SetHomes("u-2", {"eu"});
