@@ -26,6 +26,20 @@
 #include "gateway/base/issue.h"
 #include "gateway/base/limits.h"
 
+namespace domicile::base::limits {
+
+inline bool operator==(const Rate& a, const Rate& b) {
+  return a.burst == b.burst && a.per_second == b.per_second;
+}
+inline bool operator==(const ConnectionRates& a, const ConnectionRates& b) {
+  static_assert(sizeof(ConnectionRates) == 6 * sizeof(Rate));  // each is compared
+  return a.pings == b.pings && a.settings == b.settings && a.resets == b.resets &&
+         a.empty_frames == b.empty_frames && a.ignored_frames == b.ignored_frames &&
+         a.cancels == b.cancels;
+}
+
+}  // namespace domicile::base::limits
+
 namespace domicile::control {
 
 struct TlsFiles {
@@ -34,6 +48,7 @@ struct TlsFiles {
   std::string roots;        // upstreams only: whom to trust; "" elsewhere
   std::string server_name;  // upstreams only: name in the certificate, "" for the endpoint's host
   bool enabled = false;
+  friend bool operator==(const TlsFiles&, const TlsFiles&) = default;
 };
 
 struct Listener {
@@ -41,6 +56,7 @@ struct Listener {
   uint16_t port = 0;            // 0: any free one, written to <data_dir>/<name>.port
   std::optional<TlsFiles> tls;  // absent: plaintext, on loopback in dev only
   std::string Address() const;  // "127.0.0.1:8443", "[::1]:8443"
+  friend bool operator==(const Listener&, const Listener&) = default;
 };
 
 struct Endpoint {
@@ -56,12 +72,14 @@ bool IsLoopback(absl::string_view host);
 
 struct TrustDomainConfig {
   std::string name, roots;
+  friend bool operator==(const TrustDomainConfig&, const TrustDomainConfig&) = default;
 };
 
 struct WorkloadConfig {
   std::string spiffe;
   access::CountryCode country;
   bool service = false;  // principal: service
+  friend bool operator==(const WorkloadConfig&, const WorkloadConfig&) = default;
 };
 
 struct IssuerConfig {
@@ -78,12 +96,14 @@ struct IssuerConfig {
   std::vector<std::string> asserted_roles;
   std::string subject;                                                         // claim
   std::string residence, location, location_time, employer, roles, us_person;  // claims, or ""
+  friend bool operator==(const IssuerConfig&, const IssuerConfig&) = default;
 };
 
 struct FactFile {
   std::string file;  // "" when not configured
   absl::Duration max_age = absl::InfiniteDuration();
   bool configured() const { return !file.empty(); }
+  friend bool operator==(const FactFile&, const FactFile&) = default;
 };
 
 struct UpstreamConfig {
@@ -93,6 +113,7 @@ struct UpstreamConfig {
   access::Untagged untagged = access::Untagged::kDeny;
   std::optional<TlsFiles> tls;  // absent: plaintext, on loopback only
   int line = 0;                 // for problems found later
+  friend bool operator==(const UpstreamConfig&, const UpstreamConfig&) = default;
 };
 
 struct PeerConfig {
@@ -102,15 +123,18 @@ struct PeerConfig {
   std::string spiffe;
   std::string forward_keys;  // file
   int line = 0;
+  friend bool operator==(const PeerConfig&, const PeerConfig&) = default;
 };
 
 struct SchemaConfig {
   std::vector<std::string> descriptor_sets, bindings;  // files
+  friend bool operator==(const SchemaConfig&, const SchemaConfig&) = default;
 };
 
 // Rings; "" when not configured.
 struct KeyFiles {
   std::string tag, reference, index, forward, log, protected_people;
+  friend bool operator==(const KeyFiles&, const KeyFiles&) = default;
 };
 
 struct Limits {
@@ -125,6 +149,7 @@ struct Limits {
   absl::Duration stalled_time = base::limits::kStalledTimeout;    // unsent bytes that nobody takes
   base::limits::ConnectionRates rates;                            // of what floods are made of
   absl::Duration drain = absl::Seconds(30);                       // for open calls after SIGTERM
+  friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 struct GatewayConfig {
@@ -160,6 +185,7 @@ struct GatewayConfig {
 
   // The upstream that serves this service ("acme.profiles.v1.Profiles"), or null.
   const UpstreamConfig* UpstreamOf(absl::string_view service) const;
+  friend bool operator==(const GatewayConfig&, const GatewayConfig&) = default;
 };
 
 struct ConfigResult {

@@ -30,9 +30,9 @@ identity::Issuer ToIssuer(const IssuerConfig& config) {
   return issuer;
 }
 
-identity::WorkloadRegistry ToRegistry(const GatewayConfig& config) {
+identity::WorkloadRegistry ToRegistry(const std::vector<WorkloadConfig>& workloads) {
   std::vector<identity::WorkloadRule> rules;
-  for (const WorkloadConfig& workload : config.workloads) {
+  for (const WorkloadConfig& workload : workloads) {
     rules.push_back(
         {workload.spiffe, workload.country,
          workload.service ? identity::Speaks::kForItself : identity::Speaks::kForHuman});
@@ -60,7 +60,7 @@ identity::Trust BaseTrust(const GatewayConfig& config, const policy::Policy& pol
   trust.region = config.region;
   trust.country = config.country;
   trust.dev_workload = config.dev_workload;
-  trust.workloads = ToRegistry(config);
+  trust.workloads = ToRegistry(config.workloads);
   for (const policy::Entity& entity : policy.entities()) {
     trust.employers[entity.id] = entity.country;
   }

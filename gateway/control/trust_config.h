@@ -5,6 +5,8 @@
 #ifndef DOMICILE_GATEWAY_CONTROL_TRUST_CONFIG_H_
 #define DOMICILE_GATEWAY_CONTROL_TRUST_CONFIG_H_
 
+#include <vector>
+
 #include "gateway/access/country.h"
 #include "gateway/control/gateway_config.h"
 #include "gateway/identity/identify.h"
@@ -14,7 +16,7 @@ namespace domicile::control {
 
 // Without keys: they are read by whoever owns the files.
 identity::Issuer ToIssuer(const IssuerConfig& config);
-identity::WorkloadRegistry ToRegistry(const GatewayConfig& config);
+identity::WorkloadRegistry ToRegistry(const std::vector<WorkloadConfig>& workloads);
 
 // The policy's group us_countries_of_concern (28 CFR 202.601); empty when it has none, and then
 // nobody can be told to be a covered person.

@@ -3,6 +3,7 @@
 #include <openssl/pem.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -113,7 +114,8 @@ absl::StatusOr<std::vector<std::string>> PemToDer(absl::string_view pem) {
 }
 
 // A store of authorities, with the rules that all of our verifications share.
-absl::StatusOr<X509StorePtr> StoreOf(absl::string_view roots_pem) {
+absl::StatusOr<X509StorePtr> StoreOf(absl::string_view roots_pem,
+                                     std::set<Digest>* fingerprints = nullptr) {
   ErrorScope errors;
   DOMICILE_ASSIGN_OR_RETURN(std::vector<std::string> ders, PemToDer(roots_pem));
   X509StorePtr store(X509_STORE_new());
@@ -125,6 +127,7 @@ absl::StatusOr<X509StorePtr> StoreOf(absl::string_view roots_pem) {
     if (X509_STORE_add_cert(store.get(), root.get()) != 1) {
       return absl::InternalError("OpenSSL: adding a root failed");
     }
+    if (fingerprints != nullptr) fingerprints->insert(facts.fingerprint);
   }
   return store;
 }
@@ -157,9 +160,20 @@ absl::StatusOr<Chain> ReadChain(absl::Span<const std::string> ders) {
 
 enum class NameCheck { kNone, kHost, kAddress };
 
+// PeerIdentity::root of a chain that was verified.
+Digest RootOf(X509_STORE_CTX* context) {
+  STACK_OF(X509)* whole = X509_STORE_CTX_get0_chain(context);
+  const int own = X509_STORE_CTX_get_num_untrusted(context);
+  Digest root{};
+  if (whole == nullptr || sk_X509_num(whole) != own + 1) return root;
+  unsigned int size = 0;
+  if (X509_digest(sk_X509_value(whole, own), EVP_sha256(), root.data(), &size) != 1) return {};
+  return root;
+}
+
 // Does the chain lead to a root of `store` at `now`, for this role and name?
 absl::Status VerifyChain(X509_STORE* store, const Chain& chain, PeerRole role, absl::Time now,
-                         NameCheck check, const std::string& name) {
+                         NameCheck check, const std::string& name, Digest* root = nullptr) {
   X509StackPtr rest(sk_X509_new_null());
   X509StoreCtxPtr context(X509_STORE_CTX_new());
   if (!rest || !context) return absl::InternalError("OpenSSL: out of memory");
@@ -191,6 +205,7 @@ absl::Status VerifyChain(X509_STORE* store, const Chain& chain, PeerRole role, a
         absl::StrCat("certificate chain: ",
                      X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get()))));
   }
+  if (root != nullptr) *root = RootOf(context.get());
   return absl::OkStatus();
 }
 
@@ -278,6 +293,7 @@ absl::StatusOr<SpiffeId> SpiffeIdOf(const Certificate& certificate) {
 
 struct TrustDomains::Store {
   X509StorePtr store;
+  std::set<Digest> roots;  // fingerprints
 };
 struct ServerRoots::Store {
   X509StorePtr store;
@@ -292,11 +308,11 @@ absl::Status TrustDomains::Add(absl::string_view trust_domain, absl::string_view
   if (Has(trust_domain)) {
     return absl::AlreadyExistsError(absl::StrCat("trust domain ", trust_domain, ": named twice"));
   }
-  absl::StatusOr<X509StorePtr> store = StoreOf(roots_pem);
+  auto owned = std::make_unique<Store>();
+  absl::StatusOr<X509StorePtr> store = StoreOf(roots_pem, &owned->roots);
   if (!store.ok()) {
     return base::Annotate(store.status(), absl::StrCat("trust domain ", trust_domain));
   }
-  auto owned = std::make_unique<Store>();
   owned->store = *std::move(store);
   stores_.emplace(id.trust_domain, std::move(owned));
   return absl::OkStatus();
@@ -304,6 +320,11 @@ absl::Status TrustDomains::Add(absl::string_view trust_domain, absl::string_view
 
 bool TrustDomains::Has(absl::string_view trust_domain) const {
   return stores_.count(std::string(trust_domain)) != 0;
+}
+
+bool TrustDomains::HasRoot(absl::string_view trust_domain, const Digest& root) const {
+  auto domain = stores_.find(std::string(trust_domain));
+  return domain != stores_.end() && domain->second->roots.count(root) != 0;
 }
 
 absl::StatusOr<PeerIdentity> TrustDomains::VerifyPeer(absl::Span<const std::string> ders,
@@ -316,9 +337,10 @@ absl::StatusOr<PeerIdentity> TrustDomains::VerifyPeer(absl::Span<const std::stri
   if (domain == stores_.end()) {
     return absl::UnauthenticatedError("certificate: its trust domain is not configured here");
   }
-  DOMICILE_RETURN_IF_ERROR(
-      VerifyChain(domain->second->store.get(), *chain, role, now, NameCheck::kNone, ""));
-  return PeerIdentity{std::move(id), chain->leaf.fingerprint, chain->not_after};
+  PeerIdentity peer{std::move(id), chain->leaf.fingerprint, chain->not_after};
+  DOMICILE_RETURN_IF_ERROR(VerifyChain(domain->second->store.get(), *chain, role, now,
+                                       NameCheck::kNone, "", &peer.root));
+  return peer;
 }
 
 ServerRoots::ServerRoots(std::unique_ptr<Store> store) : store_(std::move(store)) {}

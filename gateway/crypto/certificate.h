@@ -61,6 +61,8 @@ struct PeerIdentity {
   SpiffeId spiffe;
   Digest fingerprint{};  // of the leaf
   absl::Time not_after;  // earliest end in the chain as sent
+  // The one certificate of the roots that the chain needed; zeros: it needed several of them.
+  Digest root{};
 };
 
 enum class PeerRole { kClient, kServer };
@@ -76,6 +78,9 @@ class TrustDomains {
   // AlreadyExists for a domain that has roots; InvalidArgument for PEM without an authority.
   absl::Status Add(absl::string_view trust_domain, absl::string_view roots_pem);
   bool Has(absl::string_view trust_domain) const;
+  // Is this certificate one of the trust domain's roots? A chain that led to it leads to it
+  // still, as nothing else of the roots was needed.
+  bool HasRoot(absl::string_view trust_domain, const Digest& root) const;
 
   // `chain` is DER, leaf first, as the peer sent it.
   absl::StatusOr<PeerIdentity> VerifyPeer(absl::Span<const std::string> chain, PeerRole role,

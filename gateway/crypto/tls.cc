@@ -42,6 +42,9 @@ struct TlsStream::Impl {
   absl::Status verification;
   std::unique_ptr<PeerIdentity> peer;
 
+  // Do the roots of `settings` vouch for this chain? `identity` is for peers by SPIFFE ID.
+  absl::Status Verify(const TlsContext::Impl& settings, const std::vector<std::string>& chain,
+                      std::unique_ptr<PeerIdentity>* identity) const;
   // Called by OpenSSL in the handshake with what the peer sent. 1: goes on.
   int VerifyChain(X509_STORE_CTX* store_ctx);
   static int VerifyCallback(X509_STORE_CTX* store_ctx, void*);
@@ -116,23 +119,28 @@ absl::Status UseCertificate(SSL_CTX* ctx, absl::string_view certificate_pem,
 
 }  // namespace
 
+absl::Status TlsStream::Impl::Verify(const TlsContext::Impl& settings,
+                                     const std::vector<std::string>& chain,
+                                     std::unique_ptr<PeerIdentity>* identity) const {
+  const absl::Time now = settings.clock->Now();
+  if (!settings.server && expected.spiffe.empty()) {
+    return settings.server_roots->VerifyServer(chain, expected.server_name, now);
+  }
+  const PeerRole role = settings.server ? PeerRole::kClient : PeerRole::kServer;
+  DOMICILE_ASSIGN_OR_RETURN(PeerIdentity proven,
+                            settings.trust_domains->VerifyPeer(chain, role, now));
+  if (!settings.server && proven.spiffe.text != expected.spiffe) {
+    return absl::UnauthenticatedError("certificate: another SPIFFE ID than expected");
+  }
+  *identity = std::make_unique<PeerIdentity>(std::move(proven));
+  return absl::OkStatus();
+}
+
 int TlsStream::Impl::VerifyChain(X509_STORE_CTX* store_ctx) {
   std::vector<std::string> chain;
   STACK_OF(X509)* sent = X509_STORE_CTX_get0_untrusted(store_ctx);
   for (int i = 0; i < sk_X509_num(sent); ++i) chain.push_back(DerOf(sk_X509_value(sent, i)));
-  const TlsContext::Impl& settings = *context->impl_;
-  const absl::Time now = settings.clock->Now();
-  const PeerRole role = settings.server ? PeerRole::kClient : PeerRole::kServer;
-  if (!settings.server && expected.spiffe.empty()) {
-    verification = settings.server_roots->VerifyServer(chain, expected.server_name, now);
-  } else {
-    absl::StatusOr<PeerIdentity> identity = settings.trust_domains->VerifyPeer(chain, role, now);
-    verification = identity.status();
-    if (identity.ok() && !settings.server && identity->spiffe.text != expected.spiffe) {
-      verification = absl::UnauthenticatedError("certificate: another SPIFFE ID than expected");
-    }
-    if (verification.ok()) peer = std::make_unique<PeerIdentity>(*std::move(identity));
-  }
+  verification = Verify(*context->impl_, chain, &peer);
   if (verification.ok()) return 1;
   X509_STORE_CTX_set_error(store_ctx, X509_V_ERR_CERT_UNTRUSTED);
   return 0;
@@ -356,6 +364,27 @@ void TlsStream::ConsumeOutgoing(size_t size_bytes) {
   } else {
     impl_->out.clear();
   }
+}
+
+absl::Status TlsStream::StillTrusted(const TlsContext& now) const {
+  DOMICILE_CHECK(open() && now.impl_->server == impl_->context->impl_->server);
+  const TrustDomains* domains = now.impl_->trust_domains.get();
+  if (peer_ != nullptr && domains != nullptr &&
+      domains->HasRoot(peer_->spiffe.trust_domain, peer_->root)) {
+    return absl::OkStatus();
+  }
+  ErrorScope errors;
+  SSL* ssl = impl_->ssl.get();
+  X509* leaf = SSL_get0_peer_certificate(ssl);
+  if (leaf == nullptr) return absl::OkStatus();
+  // A server's chain comes without its client's own certificate, a client's with its server's.
+  std::vector<std::string> chain = {DerOf(leaf)};
+  STACK_OF(X509)* sent = SSL_get_peer_cert_chain(ssl);
+  for (int i = now.impl_->server ? 0 : 1; i < sk_X509_num(sent); ++i) {
+    chain.push_back(DerOf(sk_X509_value(sent, i)));
+  }
+  std::unique_ptr<PeerIdentity> identity;
+  return impl_->Verify(*now.impl_, chain, &identity);
 }
 
 absl::string_view TlsStream::version() const { return SSL_get_version(impl_->ssl.get()); }

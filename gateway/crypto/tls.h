@@ -115,6 +115,10 @@ class TlsStream {
 
   // After the handshake. Null when the peer gave no certificate, or is a server checked by name.
   const PeerIdentity* peer() const ABSL_ATTRIBUTE_LIFETIME_BOUND { return peer_.get(); }
+  // Would `now` take the peer that this handshake proved? Unauthenticated when its roots do not
+  // vouch for the peer any more. OK for a peer without a certificate. REQUIRES: open(), and that
+  // `now` is of this stream's side.
+  absl::Status StillTrusted(const TlsContext& now) const;
   // "TLSv1.3"
   absl::string_view version() const;
 

@@ -31,6 +31,7 @@ struct WorkloadRule {
   std::string pattern;  // exact SPIFFE ID, or one that ends in `/*`
   access::CountryCode country;
   Speaks speaks = Speaks::kForHuman;
+  friend bool operator==(const WorkloadRule&, const WorkloadRule&) = default;
 };
 
 // Byte-exact; a trailing `/*` stands for one or more further path characters.

@@ -17,8 +17,6 @@
 namespace domicile::main {
 namespace {
 
-using base::limits::kSecretFileBytesMax;
-
 // How often a follower of the log looks for more: people read it, not programs.
 constexpr absl::Duration kFollowInterval = absl::Milliseconds(200);
 
@@ -41,6 +39,7 @@ absl::Status ReadLog(const Gateway& gateway, services::LogScope scope,
       store::LogReader::Options options;
       options.directory = shards[at].directory;
       options.keys = shards[at].keys;
+      options.keys_now = [&gateway, at] { return gateway.log().shards()[at].keys; };
       DOMICILE_ASSIGN_OR_RETURN(reader, store::LogReader::Open(std::move(options)));
     }
     bool more = true;
@@ -68,28 +67,20 @@ class ControlCompanion final : public Companion {
   std::unique_ptr<services::ControlServer> server_;
 };
 
-absl::Status ReadCertificates(const Gateway& gateway, services::ControlPorts& ports) {
-  const control::TlsFiles& tls = *gateway.config().control->tls;
-  DOMICILE_ASSIGN_OR_RETURN(ports.certificate_pem,
-                            base::ReadFile(tls.certificate, kSecretFileBytesMax));
-  DOMICILE_ASSIGN_OR_RETURN(ports.private_key_pem, base::ReadSecretFile(tls.key));
-  for (const control::TrustDomainConfig& domain : gateway.config().trust_domains) {
-    DOMICILE_ASSIGN_OR_RETURN(const std::string roots,
-                              base::ReadFile(domain.roots, kSecretFileBytesMax));
-    absl::StrAppend(&ports.roots_pem, roots, "\n");
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Companion>> StartControl(Gateway& gateway) {
   if (!gateway.config().control) return nullptr;
   services::ControlPorts ports;
-  DOMICILE_RETURN_IF_ERROR(ReadCertificates(gateway, ports));
   ports.config = &gateway.config();
   ports.clock = &gateway.clock();
-  ports.trust_domains = gateway.material().trust_domains;
+  ports.trust_domains = [&gateway] { return gateway.material()->trust_domains; };
+  ports.tls_version = [&gateway] { return gateway.material()->version; };
+  ports.tls = [&gateway] {
+    const std::shared_ptr<const Material> material = gateway.material();
+    const ControlTls& tls = *material->control_tls;
+    return services::ControlTls{tls.certificate, std::string(tls.key.view()), tls.roots};
+  };
   ports.snapshot = [&gateway] { return gateway.snapshot(); };
   ports.methods = [&gateway] {
     std::vector<std::string> paths;

@@ -1,5 +1,6 @@
 #include "gateway/main/facts.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "gateway/base/limits.h"
@@ -19,16 +20,24 @@ std::shared_ptr<const T> Fresh(const store::WatchedFile<T>& file, absl::Time now
   return current.Fresh(now, max_age) == nullptr ? nullptr : current.content;
 }
 
-std::string RingSecret(const std::shared_ptr<const crypto::KeyRing>& ring, absl::Time now) {
-  const crypto::RingKey* key = ring == nullptr ? nullptr : ring->Active(now);
-  return key == nullptr ? "" : std::string(key->secret());
+// Do they have the same keys that have not ended?
+bool SameKeys(const crypto::KeyRing* a, const crypto::KeyRing* b, absl::Time now) {
+  auto ids = [now](const crypto::KeyRing* ring) {
+    std::vector<uint32_t> valid;
+    if (ring == nullptr) return valid;
+    for (const crypto::RingKey& key : ring->keys()) {
+      if (key.ValidAt(now)) valid.push_back(key.id());
+    }
+    return valid;
+  };
+  return ids(a) == ids(b);
 }
 
 }  // namespace
 
-Facts::Facts(const control::GatewayConfig& config, const Material& material,
+Facts::Facts(const control::GatewayConfig& config, std::shared_ptr<const Material> material,
              const base::Clock& clock, base::Issues& issues)
-    : config_(config), material_(material), clock_(clock) {
+    : config_(config), material_(std::move(material)), clock_(clock) {
   auto first = [&](store::Watched& file, const std::string& path) {
     const absl::Status read = file.Refresh();
     if (!read.ok()) issues.Add(path, 0, read.message());
@@ -54,10 +63,7 @@ Facts::Facts(const control::GatewayConfig& config, const Material& material,
     const std::string path = config.protected_people.file;
     protected_ = std::make_unique<store::WatchedFile<store::ProtectedSet>>(
         path, kProtectedFileBytesMax, clock,
-        [path, this](const std::string& content, absl::Time at) {
-          return store::ProtectedSet::Parse(
-              content, RingSecret(material_.protected_people, clock_.Now()), path, at);
-        });
+        [this](const std::string& content, absl::Time at) { return ParseProtected(content, at); });
     first(*protected_, path);
   }
   for (const control::IssuerConfig& issuer : config.issuers) {
@@ -70,14 +76,61 @@ Facts::Facts(const control::GatewayConfig& config, const Material& material,
   used_ = Current();
 }
 
+// The file does not say by which key it was hashed. So one that was not written anew keeps the keys
+// that it was read under before, or a ring that lost one would leave everybody unprotected.
+absl::StatusOr<store::ProtectedSet> Facts::ParseProtected(const std::string& content,
+                                                          absl::Time at) {
+  std::vector<std::string> keys = ValidSecrets(material_->protected_people.get(), clock_.Now());
+  for (const std::string& before : protected_keys_) {
+    const bool there = std::find(keys.begin(), keys.end(), before) != keys.end();
+    if (at == protected_at_ && !there) keys.push_back(before);
+  }
+  absl::StatusOr<store::ProtectedSet> set =
+      store::ProtectedSet::Parse(content, keys, config_.protected_people.file, at);
+  if (set.ok()) {
+    protected_keys_ = std::move(keys);
+    protected_at_ = at;
+  }
+  return set;
+}
+
+// By whichever key of the ring it was made under: the ring gets a key before the index does.
+absl::StatusOr<std::shared_ptr<const store::HomeIndex>> Facts::OpenHomeIndex(
+    const Material& material) const {
+  absl::StatusOr<std::shared_ptr<const store::HomeIndex>> opened =
+      absl::FailedPreconditionError("home index: the index ring has no key");
+  for (std::string& key : ValidSecrets(material.index.get(), clock_.Now())) {
+    opened = store::HomeIndex::Open(config_.home_index, std::move(key));
+    if (opened.ok() || !absl::IsFailedPrecondition(opened.status())) break;
+  }
+  return opened;
+}
+
+void Facts::Check(const Material& next, base::Issues& issues) const {
+  if (config_.home_index.empty() ||
+      SameKeys(material_->index.get(), next.index.get(), clock_.Now())) {
+    return;
+  }
+  const absl::Status opened = OpenHomeIndex(next).status();
+  if (absl::IsFailedPrecondition(opened)) issues.Add(config_.home_index, 0, opened.message());
+}
+
+void Facts::SetMaterial(std::shared_ptr<const Material> material) {
+  const absl::Time now = clock_.Now();
+  if (!SameKeys(material_->index.get(), material->index.get(), now)) index_stamp_ = {};
+  const bool rehash =
+      !SameKeys(material_->protected_people.get(), material->protected_people.get(), now);
+  material_ = std::move(material);
+  if (rehash && protected_ != nullptr) protected_->ParseAgain();
+}
+
 void Facts::RefreshHomeIndex(bool first, base::Issues* issues) {
   if (config_.home_index.empty()) return;
   absl::StatusOr<store::FileStamp> stamp = store::StampOf(config_.home_index);
   if (stamp.ok() && !first && *stamp == index_stamp_) return;
   absl::StatusOr<std::shared_ptr<const store::HomeIndex>> opened =
-      stamp.ok()
-          ? store::HomeIndex::Open(config_.home_index, RingSecret(material_.index, clock_.Now()))
-          : absl::StatusOr<std::shared_ptr<const store::HomeIndex>>(stamp.status());
+      stamp.ok() ? OpenHomeIndex(*material_)
+                 : absl::StatusOr<std::shared_ptr<const store::HomeIndex>>(stamp.status());
   if (!opened.ok()) {
     if (issues != nullptr) {
       issues->Add(config_.home_index, 0, opened.status().message());
@@ -132,6 +185,7 @@ std::shared_ptr<const identity::Trust> Facts::MakeTrust(const Serving& serving,
   const absl::Time now = clock_.Now();
   auto trust = std::make_shared<identity::Trust>(control::BaseTrust(config_, *serving.policy));
   trust->version = version;
+  trust->workloads = control::ToRegistry(material_->workloads);
   for (size_t i = 0; i < config_.issuers.size(); ++i) {
     identity::Issuer issuer = control::ToIssuer(config_.issuers[i]);
     issuer.keys = Fresh(*keys_[i], now, config_.issuers[i].keys_max_age);
@@ -139,7 +193,7 @@ std::shared_ptr<const identity::Trust> Facts::MakeTrust(const Serving& serving,
   }
   for (size_t i = 0; i < config_.peers.size(); ++i) {
     trust->peers.push_back({config_.peers[i].region, config_.peers[i].country,
-                            config_.peers[i].spiffe, material_.peer_keys[i]});
+                            config_.peers[i].spiffe, material_->peer_keys[i]});
   }
   trust->staff_configured = staff_ != nullptr;
   if (staff_ != nullptr) trust->staff = Fresh(*staff_, now, config_.staff.max_age);

@@ -31,8 +31,14 @@ namespace domicile::main {
 class Facts {
  public:
   // Reads everything once; problems in `issues`.
-  Facts(const control::GatewayConfig& config, const Material& material, const base::Clock& clock,
-        base::Issues& issues);
+  Facts(const control::GatewayConfig& config, std::shared_ptr<const Material> material,
+        const base::Clock& clock, base::Issues& issues);
+
+  // Would the home index open under the rings of `next`? What is said of protected people can't be
+  // asked so: their file does not name its key.
+  void Check(const Material& next, base::Issues& issues) const;
+  // From the next Refresh on. What does not load under it stays as it was.
+  void SetMaterial(std::shared_ptr<const Material> material);
 
   // Looks at every file. True when something that a Trust holds is another now.
   bool Refresh();
@@ -48,14 +54,20 @@ class Facts {
  private:
   // What MakeTrust would use now, to see whether it differs from the last time.
   std::vector<const void*> Current() const;
+  absl::StatusOr<store::ProtectedSet> ParseProtected(const std::string& content, absl::Time at);
   void RefreshHomeIndex(bool first, base::Issues* issues);
+  absl::StatusOr<std::shared_ptr<const store::HomeIndex>> OpenHomeIndex(
+      const Material& material) const;
 
   const control::GatewayConfig& config_;
-  const Material& material_;
+  std::shared_ptr<const Material> material_;
   const base::Clock& clock_;
   std::unique_ptr<store::WatchedFile<identity::StaffDirectory>> staff_;
   std::unique_ptr<store::WatchedFile<identity::TicketList>> tickets_;
   std::unique_ptr<store::WatchedFile<store::ProtectedSet>> protected_;
+  // Under which keys the list of protected people was read, and which state of its file.
+  std::vector<std::string> protected_keys_;
+  absl::Time protected_at_ = absl::InfinitePast();
   std::vector<std::unique_ptr<store::WatchedFile<identity::Jwks>>> keys_;  // by issuer
   std::vector<const void*> used_;  // Current() at the last Refresh
   store::FileStamp index_stamp_;

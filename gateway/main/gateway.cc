@@ -14,6 +14,7 @@
 #include "gateway/control/exception_entry.h"
 #include "gateway/crypto/digest.h"
 #include "gateway/main/build.h"
+#include "gateway/main/plane.h"
 
 namespace domicile::main {
 namespace {
@@ -30,77 +31,27 @@ absl::Status MakeDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
-std::string ActiveSecret(const crypto::KeyRing* ring, absl::Time now) {
-  const crypto::RingKey* key = ring == nullptr ? nullptr : ring->Active(now);
-  return key == nullptr ? "" : std::string(key->secret());
-}
+uint32_t LogKeyId(const Material& material) { return material.log->Active(material.at)->id(); }
 
-audit::Bytes32 DigestOfFile(const std::string& path) {
-  absl::StatusOr<std::string> content = base::ReadFile(path, size_t{1} << 30);
-  return content.ok() ? crypto::Sha256(*content) : audit::Bytes32{};
-}
-
-FilesState StateOf(const control::TlsFiles& files) {
-  FilesState state;
-  for (const std::string& path : {files.certificate, files.key}) {
-    absl::StatusOr<store::FileStamp> stamp = store::StampOf(path);
-    if (stamp.ok()) state.emplace_back(path, *stamp);
+// The ring as the log wants it.
+store::LogKeys LogKeysOf(const Material& material) {
+  const std::shared_ptr<const crypto::KeyRing>& ring = material.log;
+  const crypto::RingKey* key = ring->Active(material.at);
+  DOMICILE_CHECK(key != nullptr);  // material.cc reports a ring without one
+  store::LogKeys keys;
+  keys.public_key = key->signing().public_key();
+  keys.sign = [ring, key](absl::string_view text) { return key->signing().Sign(text); };
+  // Heads that an earlier key of the ring signed still hold after a rotation.
+  for (const crypto::RingKey& older : ring->keys()) {
+    if (&older != key) keys.older_public_keys.push_back(older.signing().public_key());
   }
-  return state;
-}
-
-std::vector<std::string> Texts(const std::vector<control::Endpoint>& endpoints) {
-  std::vector<std::string> texts;
-  for (const control::Endpoint& endpoint : endpoints) texts.push_back(endpoint.ToString());
-  return texts;
-}
-
-proxy::DataPlaneOptions MakeDataPlaneOptions(const control::GatewayConfig& config,
-                                             const Material& material, const base::Clock& clock) {
-  proxy::DataPlaneOptions options;
-  options.listeners.push_back({config.data.host == "localhost" ? "127.0.0.1" : config.data.host,
-                               config.data.port, material.data_tls});
-  for (size_t i = 0; i < config.upstreams.size(); ++i) {
-    const control::UpstreamConfig& from = config.upstreams[i];
-    proxy::UpstreamOptions upstream;
-    upstream.services = from.services;
-    upstream.endpoints = Texts(from.endpoints);
-    upstream.tls = material.upstream_tls[i];
-    if (from.tls) upstream.tls_host = from.tls->server_name;
-    options.upstreams.push_back(std::move(upstream));
-  }
-  for (const control::PeerConfig& peer : config.peers) {
-    options.peers.push_back({peer.region, Texts(peer.endpoints), material.peer_tls, peer.spiffe});
-  }
-  options.forward.gateway_id = config.id;
-  options.forward.region = config.region;
-  if (material.forward != nullptr) {
-    const crypto::RingKey* key = material.forward->Active(clock.Now());
-    DOMICILE_CHECK(key != nullptr);  // material.cc reports a ring without one
-    options.forward.key_id = key->id_text();
-    options.forward.sign = [ring = material.forward, key](absl::string_view message) {
-      return key->signing().Sign(message);
-    };
-  }
-  options.loops = static_cast<int>(config.limits.loops);
-  options.lock_file = config.data_dir + "/gateway.lock";
-  options.drain_grace = config.limits.drain;
-  options.message_bytes_max = config.limits.message_bytes;
-  options.held_bytes_max = config.limits.hold_bytes;
-  options.held_bytes_per_peer_max = config.limits.hold_bytes_peer;
-  options.streams_per_connection_max = config.limits.streams;
-  options.unary_time_max = config.limits.unary_time;
-  options.connections_max = config.limits.connections;
-  options.ready_timeout = config.limits.ready_time;
-  options.stalled_timeout = config.limits.stalled_time;
-  options.rates = config.limits.rates;
-  return options;
+  return keys;
 }
 
 }  // namespace
 
 Gateway::Gateway(control::GatewayConfig config, const base::Clock& clock)
-    : config_(std::move(config)), clock_(clock), started_(clock.Now()) {}
+    : config_(std::move(config)), clock_(clock), started_(clock.Now()), watch_(config_, clock) {}
 
 Gateway::~Gateway() {
   if (exceptions_ != nullptr) exceptions_->End();
@@ -112,7 +63,7 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Create(control::GatewayConfig 
                                                          const base::Clock& clock,
                                                          base::Issues& issues) {
   auto gateway = std::unique_ptr<Gateway>(new Gateway(std::move(config), clock));
-  gateway->material_ = LoadMaterial(gateway->config_, clock, issues);
+  gateway->material_ = gateway->watch_.Load(issues);
   gateway->serving_state_ = StateOfServing(gateway->config_);
   std::shared_ptr<const Serving> serving = LoadServing(gateway->config_, issues);
   gateway->facts_ = std::make_unique<Facts>(gateway->config_, gateway->material_, clock, issues);
@@ -124,35 +75,31 @@ absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Create(control::GatewayConfig 
   DOMICILE_RETURN_IF_ERROR(gateway->OpenExceptions());
   DOMICILE_ASSIGN_OR_RETURN(const uint64_t context,
                             gateway->RecordContext(*serving, audit::ContextCause::kStart));
+  std::shared_ptr<const enforce::Snapshot> snapshot = gateway->MakeSnapshot(*serving, context);
   {
     std::lock_guard<std::mutex> lock(gateway->mutex_);
     gateway->serving_ = serving;
-    gateway->snapshot_ = gateway->MakeSnapshot(*serving, context);
+    gateway->snapshot_ = std::move(snapshot);
   }
   DOMICILE_RETURN_IF_ERROR(gateway->OpenDataPlane());
   return gateway;
 }
 
 absl::Status Gateway::OpenLog() {
-  const crypto::RingKey* key = material_.log->Active(started_);
-  DOMICILE_CHECK(key != nullptr);  // material.cc reports a ring without one
+  store::LogKeys keys = LogKeysOf(*material_);
   const std::string domain =
       config_.trust_domains.empty() ? "localhost" : config_.trust_domains.front().name;
   store::ShardOptions options;
   options.directory = absl::StrCat(config_.data_dir, "/log");
   options.origin_prefix = absl::StrCat(domain, "/domicile/", config_.region, "/", config_.id, "/");
-  options.public_key = key->signing().public_key();
-  options.sign = [ring = material_.log, key](absl::string_view text) {
-    return key->signing().Sign(text);
-  };
-  // Heads that an earlier key of the ring signed still hold after a rotation.
-  for (const crypto::RingKey& older : material_.log->keys()) {
-    if (&older != key) options.older_public_keys.push_back(older.signing().public_key());
-  }
+  options.public_key = std::move(keys.public_key);
+  options.sign = std::move(keys.sign);
+  options.older_public_keys = std::move(keys.older_public_keys);
   options.checkpoint_interval = config_.checkpoint;
   absl::StatusOr<std::unique_ptr<store::LogShards>> log =
       store::LogShards::Open(std::move(options), started_);
   if (!log.ok()) return base::Annotate(log.status(), "log");
+  log_key_ = LogKeyId(*material_);
   log_ = *std::move(log);
   return absl::OkStatus();
 }
@@ -164,7 +111,7 @@ absl::Status Gateway::OpenDirectory() {
   if (facts_->protected_configured()) {
     options.protected_set = [facts = facts_.get()] { return facts->protected_people(); };
   }
-  options.reference_ring_key = ActiveSecret(material_.reference.get(), started_);
+  options.reference_ring_key = ActiveSecret(material_->reference.get(), material_->at);
   const std::string path = options.path;
   absl::StatusOr<std::unique_ptr<store::SqliteDirectory>> directory =
       store::SqliteDirectory::Open(std::move(options));
@@ -178,7 +125,7 @@ absl::StatusOr<uint64_t> Gateway::RecordContext(const Serving& serving, audit::C
   context.cause = cause;
   context.policy_digest = serving.policy->digest();
   context.schema_digest = serving.schema->digest();
-  context.config_digest = DigestOfFile(config_.file);
+  context.config_digest = material()->config_digest;
   context.build_digest = BuildDigest();
   context.region = config_.region;
   context.gateway = config_.id;
@@ -195,15 +142,16 @@ absl::StatusOr<uint64_t> Gateway::RecordContext(const Serving& serving, audit::C
 
 std::shared_ptr<const enforce::Snapshot> Gateway::MakeSnapshot(const Serving& serving,
                                                                uint64_t context) {
+  const std::shared_ptr<const Material> material = this->material();
   auto snapshot = std::make_shared<enforce::Snapshot>();
   snapshot->version = ++version_;
   snapshot->policy = serving.policy;
   snapshot->trust = facts_->MakeTrust(serving, version_);
-  snapshot->tags = material_.tags;
+  snapshot->tags = material->tags;
   snapshot->gateway_id = config_.id;
   snapshot->region_code = config_.region;
   snapshot->region = serving.region;
-  snapshot->reference_key = ActiveSecret(material_.reference.get(), clock_.Now());
+  snapshot->reference_key = ActiveSecret(material->reference.get(), material->at);
   snapshot->context = context;
   if (exceptions_ != nullptr) snapshot->grants = exceptions_->IndexFor(*serving.policy);
   return snapshot;
@@ -218,6 +166,7 @@ proxy::Served Gateway::MakeServed(std::shared_ptr<const enforce::Snapshot> snaps
   served.pseudonym_key = std::make_shared<const crypto::HmacKey>(
       crypto::View(crypto::HmacSha256(snapshot->reference_key, kPseudonymDomain)));
   served.upstreams = serving.upstreams;
+  served.transport = transport_;
   served.snapshot = std::move(snapshot);
   return served;
 }
@@ -231,10 +180,10 @@ absl::Status Gateway::OpenDataPlane() {
     ports.grants = &exceptions_->ledger();
     ports.drafts = exceptions_.get();
   }
-  DOMICILE_ASSIGN_OR_RETURN(
-      data_plane_, proxy::DataPlane::Create(MakeDataPlaneOptions(config_, material_, clock_), ports,
-                                            MakeServed(snapshot(), *serving())));
-  if (config_.data.tls) certificate_state_ = StateOf(*config_.data.tls);
+  transport_ = MakeTransport(config_, *material_);
+  DOMICILE_ASSIGN_OR_RETURN(data_plane_,
+                            proxy::DataPlane::Create(MakeDataPlaneOptions(config_), ports,
+                                                     MakeServed(snapshot(), *serving())));
   // So that whoever started us with port 0 finds us.
   return base::WriteFileAtomically(config_.data_dir + "/data.port", absl::StrCat(data_port(), "\n"),
                                    base::FileMode::kPublic);
@@ -245,7 +194,7 @@ absl::Status Gateway::OpenExceptions() {
   // Under the region's reference ring, which its replicas share: whoever can write the store alone
   // enrols nobody.
   std::vector<std::string> seal_keys;
-  for (const crypto::RingKey& key : material_.reference->keys()) {
+  for (const crypto::RingKey& key : material_->reference->keys()) {
     seal_keys.push_back(crypto::ToString(crypto::HmacSha256(key.secret(), kOfficerSealDomain)));
   }
   std::reverse(seal_keys.begin(), seal_keys.end());  // the newest seals
@@ -266,6 +215,11 @@ void Gateway::Start() {
 
 void Gateway::Publish(std::shared_ptr<const Serving> serving, uint64_t context) {
   std::lock_guard<std::mutex> publishing(publishing_);
+  const std::shared_ptr<const Material> material = this->material();
+  if (material->version != transport_version_) {
+    transport_ = MakeTransport(config_, *material);
+    transport_version_ = material->version;
+  }
   std::shared_ptr<const enforce::Snapshot> next = MakeSnapshot(*serving, context);
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -315,47 +269,68 @@ void Gateway::Poll() {
     base::Log(base::LogLevel::kError, "log.shard_not_begun", {{"status", shard}});
   }
   shard_ = std::move(shard);
-  bool changed = facts_->Refresh();
-  FilesState state = StateOfServing(config_);
-  if (state != serving_state_) {
-    base::Issues issues;
-    std::shared_ptr<const Serving> next = LoadServing(config_, issues, serving.get());
-    serving_state_ = std::move(state);
-    absl::StatusOr<uint64_t> recorded = absl::InvalidArgumentError("it has problems");
-    if (next != nullptr) recorded = RecordContext(*next, audit::ContextCause::kPolicy);
+  bool changed = PollMaterial();
+  changed = facts_->Refresh() || changed;
+  // What is revoked does not wait for a log that hangs.
+  if (changed && context_due_) {
+    Publish(serving, context);
+    changed = false;
+  }
+  changed = PollServing(serving, context) || changed;
+  if (context_due_) {
+    absl::StatusOr<uint64_t> recorded =
+        RecordContext(*serving, audit::ContextCause::kConfiguration);
+    context_due_ = !recorded.ok();
     if (recorded.ok()) {
-      serving = std::move(next);
       context = *recorded;
       changed = true;
-      base::Log(base::LogLevel::kInfo, "policy.swapped", {{"context", context}});
-    } else {
-      // The old policy goes on; what it opened was signed off, what is broken was not.
-      for (const base::Issue& issue : issues.list()) {
-        base::Log(base::LogLevel::kError, "policy.rejected",
-                  {{"problem", base::NotPersonal(issue.ToString())}});
-      }
-      base::Log(base::LogLevel::kError, "policy.kept", {{"status", recorded.status()}});
     }
   }
-  PollCertificate();
   if (changed) Publish(std::move(serving), context);
 }
 
-// Both files are looked at: where the key is renamed after its certificate, the pair fits only
-// then.
-void Gateway::PollCertificate() {
-  if (!config_.data.tls) return;
-  FilesState state = StateOf(*config_.data.tls);
-  if (state == certificate_state_) return;
-  certificate_state_ = std::move(state);
+bool Gateway::PollMaterial() {
+  const std::shared_ptr<const Material> before = material();
+  std::shared_ptr<const Material> next =
+      watch_.Poll([&](const Material& wanted, base::Issues& issues) {
+        facts_->Check(wanted, issues);
+        if (!issues.ok()) return;
+        // Last, as it takes effect at once.
+        const absl::Status taken = log_->SetKeys(LogKeysOf(wanted));
+        if (!taken.ok()) issues.Add(config_.keys.log, 0, taken.message());
+      });
+  if (next == nullptr) return false;
+  context_due_ =
+      context_due_ || next->config_digest != before->config_digest || LogKeyId(*next) != log_key_;
+  log_key_ = LogKeyId(*next);
+  facts_->SetMaterial(next);
+  directory_->SetReferenceRingKey(ActiveSecret(next->reference.get(), next->at));
+  std::lock_guard<std::mutex> lock(mutex_);
+  material_ = std::move(next);
+  return true;
+}
+
+bool Gateway::PollServing(std::shared_ptr<const Serving>& serving, uint64_t& context) {
+  FilesState state = StateOfServing(config_);
+  if (state == serving_state_) return false;
   base::Issues issues;
-  auto tls = LoadListenerTls(*config_.data.tls, material_.trust_domains, clock_, issues);
-  if (tls != nullptr) {
-    data_plane_->SwapListenerTls(0, std::move(tls));
-    base::Log(base::LogLevel::kInfo, "certificate.swapped");
-  } else {
-    base::Log(base::LogLevel::kError, "certificate.kept", {{"status", issues.ToStatus()}});
+  std::shared_ptr<const Serving> next = LoadServing(config_, issues, serving.get());
+  serving_state_ = std::move(state);
+  absl::StatusOr<uint64_t> recorded = absl::InvalidArgumentError("it has problems");
+  if (next != nullptr) recorded = RecordContext(*next, audit::ContextCause::kPolicy);
+  if (recorded.ok()) {
+    serving = std::move(next);
+    context = *recorded;
+    base::Log(base::LogLevel::kInfo, "policy.swapped", {{"context", context}});
+    return true;
   }
+  // The old policy goes on; what it opened was signed off, what is broken was not.
+  for (const base::Issue& issue : issues.list()) {
+    base::Log(base::LogLevel::kError, "policy.rejected",
+              {{"problem", base::NotPersonal(issue.ToString())}});
+  }
+  base::Log(base::LogLevel::kError, "policy.kept", {{"status", recorded.status()}});
+  return false;
 }
 
 // What is open may stay for the whole grace period, and what is revoked meanwhile must still bite
@@ -374,6 +349,11 @@ std::shared_ptr<const enforce::Snapshot> Gateway::snapshot() const {
   return snapshot_;
 }
 
+std::shared_ptr<const Material> Gateway::material() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return material_;
+}
+
 std::shared_ptr<const Serving> Gateway::serving() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return serving_;
@@ -381,7 +361,7 @@ std::shared_ptr<const Serving> Gateway::serving() const {
 
 void CheckGateway(const control::GatewayConfig& config, const base::Clock& clock,
                   base::Issues& issues) {
-  const Material material = LoadMaterial(config, clock, issues);
+  auto material = std::make_shared<const Material>(LoadMaterial(config, clock, issues));
   std::shared_ptr<const Serving> serving = LoadServing(config, issues);
   Facts facts(config, material, clock, issues);
   if (serving != nullptr) LintServing(config, *serving, issues);

@@ -26,6 +26,7 @@
 #include "gateway/main/exceptions.h"
 #include "gateway/main/facts.h"
 #include "gateway/main/material.h"
+#include "gateway/main/reload.h"
 #include "gateway/main/serving.h"
 #include "gateway/proxy/data_plane.h"
 #include "gateway/store/directory.h"
@@ -53,7 +54,7 @@ class Gateway {
   void Drain();
 
   const control::GatewayConfig& config() const { return config_; }
-  const Material& material() const { return material_; }
+  std::shared_ptr<const Material> material() const;
   const base::Clock& clock() const { return clock_; }
   uint16_t data_port() const;
   store::SqliteDirectory& directory() { return *directory_; }
@@ -64,6 +65,8 @@ class Gateway {
   Exceptions* exceptions() { return exceptions_.get(); }
   std::shared_ptr<const enforce::Snapshot> snapshot() const;
   std::shared_ptr<const Serving> serving() const;
+  proxy::DataPlaneCounters counters() const { return data_plane_->counters(); }
+  ReloadCounters reloads() const { return watch_.counters(); }
 
  private:
   Gateway(control::GatewayConfig config, const base::Clock& clock);
@@ -71,7 +74,10 @@ class Gateway {
   absl::Status OpenDirectory();
   absl::Status OpenExceptions();
   absl::Status OpenDataPlane();
-  void PollCertificate();
+  // True when another material serves from now on.
+  bool PollMaterial();
+  // True when there is another policy or schema; then `serving` is it.
+  bool PollServing(std::shared_ptr<const Serving>& serving, uint64_t& context);
   // Appends what is about to be served; its index, durable.
   absl::StatusOr<uint64_t> RecordContext(const Serving& serving, audit::ContextCause cause);
   // A snapshot of `serving` and the facts of now.
@@ -86,19 +92,26 @@ class Gateway {
   const control::GatewayConfig config_;
   const base::Clock& clock_;
   const absl::Time started_;
-  Material material_;
+  MaterialWatch watch_;
   std::unique_ptr<Facts> facts_;
   FilesState serving_state_;
-  FilesState certificate_state_;  // of the data listener's certificate and key
+  // The configuration, or the key that signs heads, is another one than the last CONTEXT was
+  // recorded under; tried at each look until it is.
+  bool context_due_ = false;
   std::unique_ptr<store::LogShards> log_;
-  absl::Status shard_;  // of the last look whether a new shard is due
+  uint32_t log_key_ = 0;  // which signs heads
+  absl::Status shard_;    // of the last look whether a new shard is due
   std::unique_ptr<store::SqliteDirectory> directory_;
   std::unique_ptr<Exceptions> exceptions_;  // may be null
   std::unique_ptr<proxy::DataPlane> data_plane_;
   std::mutex publishing_;  // held from the making of a snapshot until the data plane has it
   uint64_t version_ = 0;
+  // Made of the material of that version; guarded by publishing_ once the data plane serves.
+  std::shared_ptr<const proxy::Transport> transport_;
+  uint64_t transport_version_ = 0;
 
-  mutable std::mutex mutex_;  // guards the two below; held for a copy
+  mutable std::mutex mutex_;  // guards the three below; held for a copy
+  std::shared_ptr<const Material> material_;
   std::shared_ptr<const Serving> serving_;
   std::shared_ptr<const enforce::Snapshot> snapshot_;
 };

@@ -21,12 +21,21 @@ T OrIssue(absl::StatusOr<T> result, const std::string& file, base::Issues& issue
   return T();
 }
 
+// Of a file that has to say something: nothing in it must never look like nothing configured.
+std::string NotEmpty(absl::StatusOr<std::string> content, const std::string& file,
+                     base::Issues& issues) {
+  if (content.ok() && content->empty()) issues.Add(file, 0, "is empty");
+  return OrIssue(std::move(content), file, issues);
+}
+std::string ReadText(const std::string& file, base::Issues& issues) {
+  return NotEmpty(base::ReadFile(file, kSecretFileBytesMax), file, issues);
+}
+
 std::shared_ptr<const crypto::TrustDomains> LoadTrustDomains(const control::GatewayConfig& config,
                                                              base::Issues& issues) {
   auto domains = std::make_shared<crypto::TrustDomains>();
   for (const control::TrustDomainConfig& domain : config.trust_domains) {
-    const std::string roots =
-        OrIssue(base::ReadFile(domain.roots, kSecretFileBytesMax), domain.roots, issues);
+    const std::string roots = ReadText(domain.roots, issues);
     if (roots.empty()) continue;
     const absl::Status added = domains->Add(domain.name, roots);
     if (!added.ok()) issues.Add(domain.roots, 0, added.message());
@@ -40,9 +49,8 @@ struct CertificateAndKey {
 };
 
 CertificateAndKey LoadCertificate(const control::TlsFiles& files, base::Issues& issues) {
-  return {
-      OrIssue(base::ReadFile(files.certificate, kSecretFileBytesMax), files.certificate, issues),
-      OrIssue(base::ReadSecretFile(files.key), files.key, issues)};
+  return {ReadText(files.certificate, issues),
+          NotEmpty(base::ReadSecretFile(files.key), files.key, issues)};
 }
 
 std::shared_ptr<const crypto::TlsContext> LoadPeerTls(const control::GatewayConfig& config,
@@ -76,8 +84,7 @@ std::shared_ptr<const crypto::TlsContext> LoadUpstreamTls(const control::TlsFile
                                                           base::Issues& issues) {
   crypto::TlsContext::Client options;
   options.clock = &clock;
-  const std::string roots =
-      OrIssue(base::ReadFile(files.roots, kSecretFileBytesMax), files.roots, issues);
+  const std::string roots = ReadText(files.roots, issues);
   if (roots.empty()) return nullptr;
   options.server_roots = std::shared_ptr<const crypto::ServerRoots>(
       OrIssue(crypto::ServerRoots::Create(roots), files.roots, issues));
@@ -95,10 +102,10 @@ std::shared_ptr<const crypto::TlsContext> LoadUpstreamTls(const control::TlsFile
 
 std::shared_ptr<const crypto::KeyRing> LoadRing(const std::string& file, crypto::KeyUse use,
                                                 const control::GatewayConfig& config,
-                                                const base::Clock& clock, base::Issues& issues) {
+                                                absl::Time now, base::Issues& issues) {
   if (file.empty()) return nullptr;
   auto ring = OrIssue(crypto::KeyRing::Load(file, use, config.region), file, issues);
-  if (ring != nullptr && ring->Active(clock.Now()) == nullptr) {
+  if (ring != nullptr && ring->Active(now) == nullptr) {
     issues.Add(file, 0, "no key of this ring is valid now; add one with `domicile key new`");
   }
   return ring;
@@ -106,8 +113,7 @@ std::shared_ptr<const crypto::KeyRing> LoadRing(const std::string& file, crypto:
 
 void LoadPeerKeys(const control::GatewayConfig& config, Material& material, base::Issues& issues) {
   for (const control::PeerConfig& peer : config.peers) {
-    const std::string text =
-        OrIssue(base::ReadFile(peer.forward_keys, kSecretFileBytesMax), peer.forward_keys, issues);
+    const std::string text = ReadText(peer.forward_keys, issues);
     std::vector<identity::ForwardKey> keys;
     if (!text.empty()) {
       const crypto::PublicKeys parsed = OrIssue(
@@ -119,8 +125,6 @@ void LoadPeerKeys(const control::GatewayConfig& config, Material& material, base
     material.peer_keys.push_back(std::move(keys));
   }
 }
-
-}  // namespace
 
 std::shared_ptr<const crypto::TlsContext> LoadListenerTls(
     const control::TlsFiles& files, std::shared_ptr<const crypto::TrustDomains> trust_domains,
@@ -138,9 +142,54 @@ std::shared_ptr<const crypto::TlsContext> LoadListenerTls(
   return context;
 }
 
+// gRPC takes text and says little about what is wrong with it, so a context of ours is made first.
+std::shared_ptr<const ControlTls> LoadControlTls(const control::GatewayConfig& config,
+                                                 const Material& material, const base::Clock& clock,
+                                                 base::Issues& issues) {
+  if (!config.control || !config.control->tls) return nullptr;
+  const control::TlsFiles& files = *config.control->tls;
+  CertificateAndKey own = LoadCertificate(files, issues);
+  if (!own.ok()) return nullptr;
+  auto tls = std::make_shared<ControlTls>();
+  crypto::TlsContext::Server options;
+  options.certificate_pem = tls->certificate = own.certificate;
+  options.private_key_pem = own.key;
+  options.trust_domains = material.trust_domains;
+  options.clock = &clock;
+  OrIssue(crypto::TlsContext::CreateServer(options), files.certificate, issues);
+  base::Zeroise(&options.private_key_pem);
+  tls->key = crypto::Secret(std::move(own.key));
+  for (const control::TrustDomainConfig& domain : config.trust_domains) {
+    absl::StrAppend(&tls->roots, ReadText(domain.roots, issues), "\n");
+  }
+  return tls;
+}
+
+crypto::Digest DigestOfFile(const std::string& path) {
+  absl::StatusOr<std::string> content = base::ReadFile(path, size_t{1} << 30);
+  return content.ok() ? crypto::Sha256(*content) : crypto::Digest{};
+}
+
+}  // namespace
+
+std::string ActiveSecret(const crypto::KeyRing* ring, absl::Time now) {
+  const crypto::RingKey* key = ring == nullptr ? nullptr : ring->Active(now);
+  return key == nullptr ? "" : std::string(key->secret());
+}
+
+std::vector<std::string> ValidSecrets(const crypto::KeyRing* ring, absl::Time now) {
+  std::vector<std::string> secrets;
+  if (ring == nullptr) return secrets;
+  for (auto key = ring->keys().rbegin(); key != ring->keys().rend(); ++key) {
+    if (key->ValidAt(now)) secrets.emplace_back(key->secret());
+  }
+  return secrets;
+}
+
 Material LoadMaterial(const control::GatewayConfig& config, const base::Clock& clock,
                       base::Issues& issues) {
   Material material;
+  material.at = clock.Now();
   material.trust_domains = LoadTrustDomains(config, issues);
   if (config.data.tls) {
     material.data_tls = LoadListenerTls(*config.data.tls, material.trust_domains, clock, issues);
@@ -150,16 +199,22 @@ Material LoadMaterial(const control::GatewayConfig& config, const base::Clock& c
     material.upstream_tls.push_back(upstream.tls ? LoadUpstreamTls(*upstream.tls, clock, issues)
                                                  : nullptr);
   }
-  material.tags =
-      OrIssue(origin::TagRing::Load(config.keys.tag, config.region), config.keys.tag, issues);
+  material.control_tls = LoadControlTls(config, material, clock, issues);
   using crypto::KeyUse;
-  material.reference = LoadRing(config.keys.reference, KeyUse::kReference, config, clock, issues);
-  material.log = LoadRing(config.keys.log, KeyUse::kLog, config, clock, issues);
-  material.index = LoadRing(config.keys.index, KeyUse::kIndex, config, clock, issues);
-  material.forward = LoadRing(config.keys.forward, KeyUse::kForward, config, clock, issues);
+  material.tag = LoadRing(config.keys.tag, KeyUse::kTag, config, material.at, issues);
+  if (material.tag != nullptr) {
+    material.tags = OrIssue(origin::TagRing::Create(material.tag), config.keys.tag, issues);
+  }
+  material.reference =
+      LoadRing(config.keys.reference, KeyUse::kReference, config, material.at, issues);
+  material.log = LoadRing(config.keys.log, KeyUse::kLog, config, material.at, issues);
+  material.index = LoadRing(config.keys.index, KeyUse::kIndex, config, material.at, issues);
+  material.forward = LoadRing(config.keys.forward, KeyUse::kForward, config, material.at, issues);
   material.protected_people =
-      LoadRing(config.keys.protected_people, KeyUse::kProtected, config, clock, issues);
+      LoadRing(config.keys.protected_people, KeyUse::kProtected, config, material.at, issues);
   LoadPeerKeys(config, material, issues);
+  material.workloads = config.workloads;
+  material.config_digest = DigestOfFile(config.file);
   return material;
 }
 

@@ -160,6 +160,15 @@ std::shared_ptr<const Serving> LoadServing(const control::GatewayConfig& config,
   return serving;
 }
 
+FilesState StateOfFiles(const std::vector<std::string>& paths) {
+  FilesState state;
+  for (const std::string& path : paths) {
+    absl::StatusOr<store::FileStamp> stamp = store::StampOf(path);
+    if (stamp.ok()) state.emplace_back(path, *stamp);
+  }
+  return state;
+}
+
 FilesState StateOfServing(const control::GatewayConfig& config) {
   std::vector<std::string> paths = config.schemas.descriptor_sets;
   paths.insert(paths.end(), config.schemas.bindings.begin(), config.schemas.bindings.end());
@@ -174,12 +183,7 @@ FilesState StateOfServing(const control::GatewayConfig& config) {
     }
   }
   std::sort(paths.begin(), paths.end());
-  FilesState state;
-  for (const std::string& path : paths) {
-    absl::StatusOr<store::FileStamp> stamp = store::StampOf(path);
-    if (stamp.ok()) state.emplace_back(path, *stamp);
-  }
-  return state;
+  return StateOfFiles(paths);
 }
 
 void LintServing(const control::GatewayConfig& config, const Serving& serving,

@@ -41,6 +41,7 @@ std::shared_ptr<const Serving> LoadServing(const control::GatewayConfig& config,
 // State of every file that LoadServing reads; two equal ones need no second load.
 // Files that cannot be seen are left out, so that their going and coming is a change.
 using FilesState = std::vector<std::pair<std::string, store::FileStamp>>;
+FilesState StateOfFiles(const std::vector<std::string>& paths);
 FilesState StateOfServing(const control::GatewayConfig& config);
 
 // What `policy lint` and a start say about issuers, workloads and gateways abroad.

@@ -48,6 +48,17 @@ absl::StatusOr<int> TakeLock(const std::string& path) {
   return fd;
 }
 
+std::shared_ptr<const Transport> TransportOf(const DataPlaneOptions& options) {
+  auto transport = std::make_shared<Transport>();
+  for (const ListenerOptions& listener : options.listeners)
+    transport->listeners.push_back(listener.tls);
+  for (const UpstreamOptions& upstream : options.upstreams)
+    transport->upstreams.push_back(upstream.tls);
+  for (const PeerOptions& peer : options.peers) transport->peers.push_back(peer.tls);
+  transport->forward = options.forward;
+  return transport;
+}
+
 absl::StatusOr<UpstreamPool::Options> PoolOptions(const std::vector<std::string>& endpoints,
                                                   std::shared_ptr<const crypto::TlsContext> tls) {
   UpstreamPool::Options options;
@@ -94,7 +105,6 @@ class DataPlane::Impl {
   // `swapped` is let go of by each loop when it has swapped.
   void Swap(Served served, std::shared_ptr<void> swapped = nullptr);
   bool SwapAndWait(Served served, absl::Duration at_most);
-  void SwapListenerTls(size_t listener, std::shared_ptr<const crypto::TlsContext> tls);
   void Drain();
   void Stop();
   DataPlaneCounters counters() const;
@@ -111,6 +121,8 @@ class DataPlane::Impl {
     for (auto& core : cores_) core->loop->Post([task, core = core.get()] { task(*core); });
   }
   static void Close(Core& core);
+  static void TakeTransport(LoopContext& context,
+                            const std::shared_ptr<const Transport>& transport);
 
   const DataPlaneOptions options_;
   const DataPlanePorts ports_;
@@ -161,6 +173,7 @@ absl::Status DataPlane::Impl::AddCore(const Served& served) {
   core.loop = *std::move(loop);
   core.context = std::make_unique<LoopContext>(*core.loop, options_, ports_, budgets_, replays_);
   core.context->served = std::make_shared<const Served>(served);
+  core.context->transport = served.transport != nullptr ? served.transport : TransportOf(options_);
   absl::Status pools = AddPools(*core.context);
   if (!pools.ok()) return pools;
   return BindListeners(core);
@@ -169,7 +182,7 @@ absl::Status DataPlane::Impl::AddCore(const Served& served) {
 absl::Status DataPlane::Impl::AddPools(LoopContext& context) {
   for (size_t i = 0; i < options_.upstreams.size(); ++i) {
     const UpstreamOptions& upstream = options_.upstreams[i];
-    auto pool = PoolOptions(upstream.endpoints, upstream.tls);
+    auto pool = PoolOptions(upstream.endpoints, context.transport->upstreams[i]);
     if (!pool.ok()) return pool.status();
     pool->session.limits = &context.counters.limits;
     pool->session.rates = options_.rates;
@@ -184,7 +197,7 @@ absl::Status DataPlane::Impl::AddPools(LoopContext& context) {
   }
   for (size_t i = 0; i < options_.peers.size(); ++i) {
     const PeerOptions& peer = options_.peers[i];
-    auto pool = PoolOptions(peer.endpoints, peer.tls);
+    auto pool = PoolOptions(peer.endpoints, context.transport->peers[i]);
     if (!pool.ok()) return pool.status();
     pool->session.limits = &context.counters.limits;
     pool->session.rates = options_.rates;
@@ -201,8 +214,7 @@ absl::Status DataPlane::Impl::BindListeners(Core& core) {
   for (size_t i = 0; i < options_.listeners.size(); ++i) {
     auto fd = Bind(options_.listeners[i].address, &bound_ports_[i]);
     if (!fd.ok()) return fd.status();
-    core.listeners.push_back(
-        std::make_unique<Listener>(*core.context, *fd, options_.listeners[i].tls));
+    core.listeners.push_back(std::make_unique<Listener>(*core.context, *fd, i));
   }
   return absl::OkStatus();
 }
@@ -218,14 +230,31 @@ void DataPlane::Impl::Start() {
   }
 }
 
+// New connections use it; those to servers that it does not trust end.
+void DataPlane::Impl::TakeTransport(LoopContext& context,
+                                    const std::shared_ptr<const Transport>& transport) {
+  if (transport == context.transport) return;
+  context.transport = transport;
+  for (size_t i = 0; i < context.upstreams.size(); ++i)
+    context.upstreams[i]->SetTls(transport->upstreams[i]);
+  for (size_t i = 0; i < context.peers.size(); ++i) context.peers[i]->SetTls(transport->peers[i]);
+}
+
 void DataPlane::Impl::Swap(Served served, std::shared_ptr<void> swapped) {
   DOMICILE_CHECK(served.snapshot != nullptr);
+  if (const Transport* transport = served.transport.get()) {
+    DOMICILE_CHECK(transport->listeners.size() == options_.listeners.size() &&
+                   transport->upstreams.size() == options_.upstreams.size() &&
+                   transport->peers.size() == options_.peers.size());
+  }
   for (auto& core : cores_) {
     // A copy a loop, so that no two cores share its reference count.
     auto own = std::make_shared<const Served>(served);
     core->loop->Post([core = core.get(), own = std::move(own), swapped] {
       LoopContext& context = *core->context;
-      context.served = own;
+      const std::shared_ptr<const Served> before = std::exchange(context.served, own);
+      if (own->transport != nullptr) TakeTransport(context, own->transport);
+      ServerSession::EndUntrusted(context, *before);
       std::vector<uint64_t> numbers;
       for (const auto& [number, exchange] : context.exchanges) numbers.push_back(number);
       for (uint64_t number : numbers) {
@@ -242,13 +271,6 @@ bool DataPlane::Impl::SwapAndWait(Served served, absl::Duration at_most) {
   std::shared_ptr<void> swapped(nullptr, [all](void*) { all->Notify(); });
   Swap(std::move(served), std::move(swapped));
   return all->WaitForNotificationWithTimeout(at_most);
-}
-
-void DataPlane::Impl::SwapListenerTls(size_t listener,
-                                      std::shared_ptr<const crypto::TlsContext> tls) {
-  OnEach([listener, tls = std::move(tls)](Core& core) {
-    if (listener < core.listeners.size()) core.listeners[listener]->set_tls(tls);
-  });
 }
 
 // Nobody is connected, and no call that was answered is still to be recorded.
@@ -320,6 +342,7 @@ DataPlaneCounters DataPlane::Impl::counters() const {
     sum.connections_accepted += one.connections_accepted.value();
     sum.connections_open += one.connections_open.value();
     sum.connections_abused += one.connections_abused.value();
+    sum.connections_revoked += one.connections_revoked.value();
     sum.requests += one.requests.value();
     sum.requests_malformed += one.requests_malformed.value();
     sum.calls_opened += one.calls_opened.value();
@@ -353,9 +376,6 @@ void DataPlane::Start() { impl_->Start(); }
 void DataPlane::Swap(Served served) { impl_->Swap(std::move(served)); }
 bool DataPlane::SwapAndWait(Served served, absl::Duration at_most) {
   return impl_->SwapAndWait(std::move(served), at_most);
-}
-void DataPlane::SwapListenerTls(size_t listener, std::shared_ptr<const crypto::TlsContext> tls) {
-  impl_->SwapListenerTls(listener, std::move(tls));
 }
 void DataPlane::Drain() { impl_->Drain(); }
 void DataPlane::Stop() { impl_->Stop(); }

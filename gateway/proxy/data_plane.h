@@ -42,6 +42,23 @@ class TlsContext;
 
 namespace domicile::proxy {
 
+// How this gateway signs the statement that goes with a call to another region's gateway.
+struct ForwardSigner {
+  std::string gateway_id;
+  std::string region;
+  std::string key_id;
+  // Ed25519 over the message; called on loops, must be thread-safe.
+  std::function<absl::StatusOr<std::string>(absl::string_view message)> sign;
+};
+
+// Whom the transport trusts and who it says it is, all of one moment. New connections use it; open
+// ones are held against it, and those whose roots are gone end.
+struct Transport {
+  // By place in DataPlaneOptions; null where the options have none.
+  std::vector<std::shared_ptr<const crypto::TlsContext>> listeners, upstreams, peers;
+  ForwardSigner forward;
+};
+
 // What serves calls from one moment on; swapped as one. All parts belong together: the schema was
 // compiled with the vocabulary of the snapshot's policy.
 struct Served {
@@ -51,6 +68,8 @@ struct Served {
   std::shared_ptr<const crypto::HmacKey> pseudonym_key;  // null: pseudonyms clear
   // By place in DataPlaneOptions::upstreams.
   std::vector<enforce::UpstreamFacts> upstreams;
+  // Null: as before; at first, what stands in the options.
+  std::shared_ptr<const Transport> transport = nullptr;
 };
 
 struct ListenerOptions {
@@ -76,15 +95,6 @@ struct PeerOptions {
   std::vector<std::string> endpoints;
   std::shared_ptr<const crypto::TlsContext> tls;
   std::string spiffe;  // exact
-};
-
-// How this gateway signs the statement that goes with a call to another region's gateway.
-struct ForwardSigner {
-  std::string gateway_id;
-  std::string region;
-  std::string key_id;
-  // Ed25519 over the message; called on loops, must be thread-safe.
-  std::function<absl::StatusOr<std::string>(absl::string_view message)> sign;
 };
 
 struct DataPlaneOptions {
@@ -124,9 +134,10 @@ struct DataPlanePorts {
 struct DataPlaneCounters {
   uint64_t connections_accepted = 0;
   uint64_t connections_open = 0;
-  uint64_t connections_abused = 0;  // closed for what the peer did
-  uint64_t requests = 0;            // header blocks of requests
-  uint64_t requests_malformed = 0;  // denied before a method of ours was found in them
+  uint64_t connections_abused = 0;   // closed for what the peer did
+  uint64_t connections_revoked = 0;  // ended: their root or workload is no longer trusted
+  uint64_t requests = 0;             // header blocks of requests
+  uint64_t requests_malformed = 0;   // denied before a method of ours was found in them
   uint64_t calls_opened = 0;
   uint64_t calls_ended = 0;
   uint64_t calls_forwarded_upstream = 0;
@@ -147,15 +158,14 @@ class DataPlane {
   DataPlane& operator=(const DataPlane&) = delete;
 
   void Start();
-  // From now on new calls see `served`, and open ones are told of it. Takes effect on each loop
-  // within its current iteration.
+  // From now on new calls and connections see `served`, and open ones are told of it: connections
+  // of a root or a workload that was taken out end, and so do their calls. Takes effect on each
+  // loop within its current iteration.
   void Swap(Served served);
   // The same, and true when every loop serves it and has told its open calls, within `at_most`.
   // Not by a loop's own thread. False: some loop may still go by the old one, for as long as it
   // takes.
   bool SwapAndWait(Served served, absl::Duration at_most);
-  // New certificates for new connections. `listener` is the place in the options.
-  void SwapListenerTls(size_t listener, std::shared_ptr<const crypto::TlsContext> tls);
   // NOT_SERVING, GOAWAY in two phases, no new connections; returns when the last call ended or
   // after drain_grace, when those left are ended with UNAVAILABLE.
   void Drain();

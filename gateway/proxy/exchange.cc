@@ -119,6 +119,9 @@ void Exchange::OnServedChanged() {
 }
 
 void Exchange::OnShutdown() { Feed(enforce::LimitHit{Reason::kShuttingDown, Now()}); }
+void Exchange::OnCallerRevoked() {
+  if (!ended_) Feed(enforce::LimitHit{Reason::kWorkloadUnknown, Now()});
+}
 
 // ---- Events of the caller's stream ----------------------------------------------------------
 

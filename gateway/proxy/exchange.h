@@ -47,6 +47,12 @@ class Exchange final : public StreamUser,
   void OnServedChanged();
   // The data plane stops: the call ends with UNAVAILABLE.
   void OnShutdown();
+  // The caller's certificate is no longer trusted.
+  void OnCallerRevoked();
+  // Null when it is gone.
+  const Http2Session* caller_session() const {
+    return downstream_ == nullptr ? nullptr : &downstream_->session();
+  }
 
   // The answer of a port, when the call is still there.
   static void FeedByNumber(LoopContext* context, uint64_t number, enforce::Event event);

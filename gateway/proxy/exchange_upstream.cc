@@ -56,7 +56,7 @@ void Exchange::Do(enforce::OpenUpstream& effect) {
   // number is another one's.
   auto peer = context_.peer_of_region.find(effect.forward.target);
   if (peer == context_.peer_of_region.end()) return UpstreamBroken(Reason::kPeerUnavailable);
-  const ForwardSigner& signer = context_.options.forward;
+  const ForwardSigner& signer = context_.transport->forward;
   if (signer.sign == nullptr) return UpstreamBroken(Reason::kKeysUnavailable);
   auto sealed = identity::SealForward(effect.forward, signer.key_id, signer.sign);
   if (!sealed.ok()) return UpstreamBroken(Reason::kKeysUnavailable);

@@ -31,7 +31,7 @@ class HealthStream;
 class ServerSession;
 
 struct LoopCounters {
-  Counter connections_accepted, connections_open, connections_abused;
+  Counter connections_accepted, connections_open, connections_abused, connections_revoked;
   Counter requests, requests_malformed;
   Counter calls_opened, calls_ended, calls_forwarded_upstream, calls_forwarded_peer;
   Counter calls_sent_again;
@@ -112,6 +112,7 @@ struct LoopContext {
   const DataPlanePorts ports;
   // This loop's own copy: its reference count is not shared with other cores.
   std::shared_ptr<const Served> served;
+  std::shared_ptr<const Transport> transport;  // never null
   PeerBudgets& budgets;
   identity::ReplayWindow& replays;
   identity::TokenCache tokens;

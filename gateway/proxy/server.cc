@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <cstring>
 #include <utility>
+#include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/log.h"
 #include "gateway/crypto/tls.h"
@@ -27,6 +29,9 @@ namespace {
 constexpr int kAcceptsPerIteration = 64;
 // Without descriptors, accepting would spin; existing calls may free some.
 constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
+// On a connection that is no longer trusted, for the ends of its calls to be written. With the look
+// at files every 500 ms before it, within the second in which a revocation must bite.
+constexpr absl::Duration kRevokedGrace = absl::Milliseconds(100);
 
 void AnswerHttp(Http2Stream& stream, absl::string_view status) {
   HeaderBlock headers;
@@ -62,11 +67,8 @@ absl::StatusOr<int> Bind(const std::string& address, uint16_t* port) {
   return fd;
 }
 
-Listener::Listener(LoopContext& context, int fd, std::shared_ptr<const crypto::TlsContext> tls)
-    : context_(context),
-      fd_(fd),
-      tls_(std::move(tls)),
-      resume_(context.loop, [this] { Start(); }) {}
+Listener::Listener(LoopContext& context, int fd, size_t place)
+    : context_(context), fd_(fd), place_(place), resume_(context.loop, [this] { Start(); }) {}
 
 Listener::~Listener() {
   Stop();
@@ -87,7 +89,7 @@ bool Listener::Take() {
   while (true) {
     int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      ServerSession::Begin(context_, fd, tls_);
+      ServerSession::Begin(context_, fd, place_);
       return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -122,9 +124,13 @@ void Listener::TakeAll() {
   }
 }
 
-void ServerSession::Begin(LoopContext& context, int fd,
-                          const std::shared_ptr<const crypto::TlsContext>& tls) {
-  auto* session = new ServerSession(context);  // owns itself until OnSessionClosed
+ServerSession::ServerSession(LoopContext& context, size_t listener)
+    : context_(context),
+      listener_(listener),
+      begun_under_(context.transport->listeners[listener]) {}
+
+void ServerSession::Begin(LoopContext& context, int fd, size_t listener) {
+  auto* session = new ServerSession(context, listener);  // owns itself until OnSessionClosed
   context.sessions.insert(session);
   context.counters.connections_accepted.Add();
   context.counters.connections_open.Add();
@@ -135,6 +141,7 @@ void ServerSession::Begin(LoopContext& context, int fd,
   options.stalled_timeout = context.options.stalled_timeout;
   options.rates = context.options.rates;
   options.limits = &context.counters.limits;
+  const auto& tls = session->begun_under_;
   auto stream = tls == nullptr ? nullptr : crypto::TlsStream::Server(tls);
   session->session_ = std::make_unique<Http2Session>(
       context.loop, Connection::Accepted(context.loop, fd, std::move(stream)), options, *session);
@@ -149,6 +156,60 @@ void ServerSession::OnSessionClosed(const absl::Status&) {
   context_.sessions.erase(this);
   if (session_->abused()) context_.counters.connections_abused.Add();
   context_.loop.DestroyLater(std::unique_ptr<ServerSession>(this));
+}
+
+bool ServerSession::RootsHold() const {
+  const crypto::TlsStream* tls = session_->connection().tls();
+  const auto& now = context_.transport->listeners[listener_];
+  return tls == nullptr || now == nullptr || !tls->open() || tls->StillTrusted(*now).ok();
+}
+
+// One that never was registered is denied call by call; its connection is nothing that was revoked.
+bool ServerSession::WorkloadRemoved(const identity::Trust& before,
+                                    const identity::Trust& now) const {
+  const crypto::TlsStream* tls = session_->connection().tls();
+  const crypto::PeerIdentity* peer = tls == nullptr ? nullptr : tls->peer();
+  return peer != nullptr && before.workloads.Find(peer->spiffe.text) != nullptr &&
+         now.workloads.Find(peer->spiffe.text) == nullptr;
+}
+
+void ServerSession::Revoke() {
+  if (revoked_ != nullptr) return;
+  context_.counters.connections_revoked.Add();
+  revoked_ = std::make_unique<EventLoop::Timer>(
+      context_.loop, [this] { session_->Close(Http2Error::kNoError, "no longer trusted"); });
+  revoked_->Arm(kRevokedGrace);
+  session_->Drain();
+}
+
+void ServerSession::EndUntrusted(LoopContext& context, const Served& before) {
+  const identity::Trust& old_trust = *before.snapshot->trust;
+  const identity::Trust& trust = *context.served->snapshot->trust;
+  // Found once, as most swaps are about other facts.
+  const bool workloads = !(old_trust.workloads.rules() == trust.workloads.rules());
+  absl::flat_hash_set<const Http2Session*> ended;
+  for (ServerSession* session : context.sessions) {
+    if (session->revoked_ != nullptr) continue;
+    const bool moved = session->begun_under_ != context.transport->listeners[session->listener_];
+    if ((moved && !session->RootsHold()) ||
+        (workloads && session->WorkloadRemoved(old_trust, trust))) {
+      ended.insert(session->session_.get());
+    }
+  }
+  if (ended.empty()) return;
+  base::Log(base::LogLevel::kWarning, "connections.revoked", {{"count", ended.size()}});
+  // Their calls first, so that each says why it ended.
+  std::vector<uint64_t> numbers;
+  for (const auto& [number, exchange] : context.exchanges) {
+    if (ended.contains(exchange->caller_session())) numbers.push_back(number);
+  }
+  for (uint64_t number : numbers) {
+    auto found = context.exchanges.find(number);
+    if (found != context.exchanges.end()) found->second->OnCallerRevoked();
+  }
+  for (ServerSession* session : context.sessions) {
+    if (ended.contains(session->session_.get())) session->Revoke();
+  }
 }
 
 // Once a connection, at its first request: the handshake is done by then.
@@ -174,6 +235,8 @@ void ServerSession::Identify() {
     caller_.certificate = std::move(facts);
   }
   caller_.budget = context_.budgets.For(peer);
+  // Roots that were taken out during the handshake.
+  if (begun_under_ != context_.transport->listeners[listener_] && !RootsHold()) Revoke();
 }
 
 void ServerSession::OnRequest(Http2Stream& stream, const HeaderBlock& headers, bool end_stream) {
@@ -184,6 +247,7 @@ void ServerSession::OnRequest(Http2Stream& stream, const HeaderBlock& headers, b
   if (problem == RequestProblem::kNotPost) return AnswerHttp(stream, "405");
   if (problem == RequestProblem::kNotGrpc) return AnswerHttp(stream, "415");
   if (problem != RequestProblem::kNone) return Deny(stream, head, ReasonOf(problem));
+  if (revoked_ != nullptr) return Deny(stream, head, access::Reason::kWorkloadUnknown);
   if (HealthStream::Serve(context_, head.path, stream, end_stream)) return;
   const Served& served = *context_.served;
   if (served.schema == nullptr) return Deny(stream, head, access::Reason::kPolicyUnavailable);

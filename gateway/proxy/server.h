@@ -26,15 +26,14 @@ absl::StatusOr<int> Bind(const std::string& address, uint16_t* port);
 
 class Listener final : public EventLoop::FdHandler {
  public:
-  // Takes the descriptor.
-  Listener(LoopContext& context, int fd, std::shared_ptr<const crypto::TlsContext> tls);
+  // Takes the descriptor. `place` among the listeners of the options.
+  Listener(LoopContext& context, int fd, size_t place);
   ~Listener() override;
   void Start();
   void Stop();
   // Takes every connection that the kernel has accepted for us: closing the socket would reset
   // them, and with them calls that were sent already.
   void TakeAll();
-  void set_tls(std::shared_ptr<const crypto::TlsContext> tls) { tls_ = std::move(tls); }
   void OnFdReady(uint32_t epoll_events) override;
 
  private:
@@ -43,17 +42,19 @@ class Listener final : public EventLoop::FdHandler {
 
   LoopContext& context_;
   int fd_;
-  std::shared_ptr<const crypto::TlsContext> tls_;
+  const size_t place_;
   EventLoop::Timer resume_;
 };
 
 // One accepted connection. Owns itself until it is closed.
 class ServerSession final : public SessionUser {
  public:
-  static void Begin(LoopContext& context, int fd,
-                    const std::shared_ptr<const crypto::TlsContext>& tls);
+  static void Begin(LoopContext& context, int fd, size_t listener);
   ~ServerSession() override;
   void Drain() { session_->Drain(); }
+  // Something else is trusted now than under `before`: ends the connections that are not, and
+  // their calls.
+  static void EndUntrusted(LoopContext& context, const Served& before);
 
   void OnRequest(Http2Stream& stream, const HeaderBlock& headers, bool end_stream) override;
   void OnOversizedRequest(Http2Stream& stream) override;
@@ -63,13 +64,22 @@ class ServerSession final : public SessionUser {
   void OnSessionClosed(const absl::Status& why) override;
 
  private:
-  explicit ServerSession(LoopContext& context) : context_(context) {}
+  ServerSession(LoopContext& context, size_t listener);
   void Identify();
+  // By the roots of now. True on a plaintext listener, and before the handshake is done.
+  bool RootsHold() const;
+  bool WorkloadRemoved(const identity::Trust& before, const identity::Trust& now) const;
+  // Nothing is answered on it from now on, and it closes when what was said last is out.
+  void Revoke();
   void Deny(Http2Stream& stream, const RequestHead& head, access::Reason problem);
 
   LoopContext& context_;
+  const size_t listener_;
+  // Under which the handshake began; compared with what is served now.
+  const std::shared_ptr<const crypto::TlsContext> begun_under_;
   std::unique_ptr<Http2Session> session_;
   Caller caller_;
+  std::unique_ptr<EventLoop::Timer> revoked_;  // null: it is not
 };
 
 }  // namespace domicile::proxy

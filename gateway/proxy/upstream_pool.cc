@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "gateway/base/check.h"
 #include "gateway/base/log.h"
 #include "gateway/proxy/upstream_slot.h"
 
@@ -29,6 +30,7 @@ UpstreamPool::UpstreamPool(EventLoop& loop, Resolver& resolver, Options options)
     : loop_(loop),
       resolver_(resolver),
       options_(std::move(options)),
+      tls_(options_.tls),
       resolving_(options_.endpoints.size(), false),
       resolve_timer_(loop,
                      [this] {
@@ -98,6 +100,23 @@ void UpstreamPool::OnResolved(size_t endpoint, absl::StatusOr<std::vector<Socket
     if (known) continue;
     slots_.push_back(std::make_unique<Slot>(*this, endpoint, address));
     slots_.back()->Connect();
+  }
+}
+
+void UpstreamPool::SetTls(std::shared_ptr<const crypto::TlsContext> tls) {
+  DOMICILE_CHECK((tls == nullptr) == (tls_ == nullptr));
+  tls_ = std::move(tls);
+  // Listed first: an end may lead to another connection in any place.
+  std::vector<Conn*> open;
+  for (const auto& slot : slots_)
+    for (const auto& conn : slot->conns_) open.push_back(conn.get());
+  for (const auto& conn : retired_) open.push_back(conn.get());
+  for (Conn* conn : open) conn->EndIfUntrusted();
+  // What failed under the old one says nothing of the new.
+  for (const auto& slot : slots_) {
+    if (!slot->conns_.empty()) continue;
+    slot->failures_ = 0;
+    slot->Connect();
   }
 }
 

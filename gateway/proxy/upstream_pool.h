@@ -37,7 +37,7 @@ class UpstreamPool {
  public:
   struct Options {
     std::vector<Endpoint> endpoints;
-    // Null: plaintext (config allows it on loopback).
+    // Null: plaintext (config allows it on loopback). The first; see SetTls.
     std::shared_ptr<const crypto::TlsContext> tls;
     std::string tls_host;   // server name to ask for and to check; "" with `spiffe`
     std::string spiffe;     // exact SPIFFE ID that the peer must present; "" for an upstream
@@ -75,6 +75,9 @@ class UpstreamPool {
   // Answers at once when a session has room, else later.
   void Acquire(Waiter* waiter);
   const Options& options() const { return options_; }
+  // For new connections. Those to a server that `tls` would not trust end, and their calls with
+  // them; those that could not be had are tried at once. REQUIRES: null exactly when it was.
+  void SetTls(std::shared_ptr<const crypto::TlsContext> tls);
   // Some session is ready.
   bool healthy() const;
   // No new sessions; those there are finish their streams.
@@ -100,6 +103,7 @@ class UpstreamPool {
   EventLoop& loop_;
   Resolver& resolver_;
   const Options options_;
+  std::shared_ptr<const crypto::TlsContext> tls_;
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<std::unique_ptr<Conn>> retired_;  // draining
   std::vector<bool> resolving_;                 // by endpoint

@@ -35,7 +35,18 @@ bool UpstreamPool::Conn::steady() const {
   return ready_ && pool_.loop_.now() - begun_ >= kSteadyMilliseconds;
 }
 
+bool UpstreamPool::Conn::EndIfUntrusted() {
+  const crypto::TlsStream* tls = session_->connection().tls();
+  if (begun_under_ == pool_.tls_ || tls == nullptr || !tls->open()) return false;
+  if (tls->StillTrusted(*pool_.tls_).ok()) return false;
+  base::Log(base::LogLevel::kWarning, "upstream.revoked",
+            {{"authority", base::NotPersonal(pool_.options_.authority)}});
+  session_->Close(Http2Error::kNoError, "no longer trusted");
+  return true;
+}
+
 void UpstreamPool::Conn::OnReady() {
+  if (EndIfUntrusted()) return;  // roots that were taken out during the handshake
   ready_ = true;
   if (slot_ != nullptr) pool_.Serve();
 }
@@ -102,10 +113,10 @@ void UpstreamPool::Slot::Connect() {
   retry_.Disarm();
   const Options& options = pool_.options_;
   std::unique_ptr<crypto::TlsStream> tls;
-  if (options.tls != nullptr) {
+  if (pool_.tls_ != nullptr) {
     const std::string& host = options.endpoints[endpoint_].host;
     tls = crypto::TlsStream::Client(
-        options.tls, {options.tls_host.empty() ? host : options.tls_host, options.spiffe});
+        pool_.tls_, {options.tls_host.empty() ? host : options.tls_host, options.spiffe});
   }
   conns_.push_back(std::make_unique<Conn>(pool_, *this));
   conns_.back()->Start(Connection::Connect(pool_.loop_, address_, std::move(tls)));

@@ -21,9 +21,12 @@ class UpstreamPool::Conn final : public SessionUser {
  public:
   Conn(UpstreamPool& pool, Slot& slot) : pool_(pool), slot_(&slot) {}
   void Start(std::unique_ptr<Connection> connection) {
+    begun_under_ = pool_.tls_;
     session_ = std::make_unique<Http2Session>(pool_.loop_, std::move(connection),
                                               pool_.options_.session, *this);
   }
+  // Ends when the roots of now do not vouch for the server. In a handshake: not yet.
+  bool EndIfUntrusted();
   // Out of choice for good; its streams finish by themselves.
   void Leave() {
     slot_ = nullptr;
@@ -52,6 +55,7 @@ class UpstreamPool::Conn final : public SessionUser {
   UpstreamPool& pool_;
   Slot* slot_;  // null: left
   const EventLoop::Tick begun_ = pool_.loop_.now();
+  std::shared_ptr<const crypto::TlsContext> begun_under_;  // of the handshake
   std::unique_ptr<Http2Session> session_;
   bool ready_ = false;
 };

@@ -47,7 +47,7 @@ std::optional<identity::CertificateFacts> CertificateOf(const ControlPorts& port
     }
   }
   absl::StatusOr<crypto::PeerIdentity> peer =
-      ports.trust_domains->VerifyPeer(der, crypto::PeerRole::kClient, ports.clock->Now());
+      ports.trust_domains()->VerifyPeer(der, crypto::PeerRole::kClient, ports.clock->Now());
   if (!peer.ok()) return std::nullopt;
   return identity::CertificateFacts{peer->spiffe.text, peer->spiffe.trust_domain, peer->fingerprint,
                                     peer->not_after};

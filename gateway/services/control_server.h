@@ -45,13 +45,20 @@ enum class LogScope {
   kEverything,  // every shard on disk
 };
 
+// Of the listener, as PEM. Read for new connections; open ones are judged call by call.
+struct ControlTls {
+  std::string certificate_pem, private_key_pem, roots_pem;  // wipe the key
+};
+
 // What the running gateway lends to its control service. No member may be empty, but for
 // exceptions.
 struct ControlPorts {
   const control::GatewayConfig* config = nullptr;
   const base::Clock* clock = nullptr;
-  std::shared_ptr<const crypto::TrustDomains> trust_domains;
-  std::string certificate_pem, private_key_pem, roots_pem;  // of the listener
+  // All three of one moment, which is now.
+  std::function<std::shared_ptr<const crypto::TrustDomains>()> trust_domains;
+  std::function<uint64_t()> tls_version;  // rises with each change of what `tls` gives
+  std::function<ControlTls()> tls;
   std::function<std::shared_ptr<const enforce::Snapshot>()> snapshot;
   std::function<std::vector<std::string>()> methods;  // paths by Method::number
   enforce::Directory* directory = nullptr;

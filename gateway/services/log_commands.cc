@@ -70,14 +70,25 @@ void AddWhy(uint64_t index, const audit::Entry& entry, std::string bytes, const 
 grpc::Status ControlService::TailLog(grpc::ServerContext* context,
                                      const v1::TailLogRequest* request,
                                      grpc::ServerWriter<v1::TailLogResponse>* writer) {
-  Asked asked(ports_, *context, "/domicile.v1.Control/TailLog", "log.tail");
+  constexpr char kPath[] = "/domicile.v1.Control/TailLog", kRole[] = "log.tail";
+  Asked asked(ports_, *context, kPath, kRole);
   if (!asked.caller.identified()) return asked.Denied();
   const std::vector<std::string> methods = ports_.methods();
   Namer namer(*asked.snapshot, methods);
   uint64_t left = request->limit() == 0 ? ~uint64_t{0} : request->limit();
+  access::Reason revoked = access::Reason::kRule;  // it was not
   // A stream must not outlive what identified its caller.
+  uint64_t identified_under = asked.snapshot->version;
   const auto stop = [&] {
-    return context->IsCancelled() || ports_.clock->Now() >= asked.caller.principal.valid_until;
+    if (context->IsCancelled() || ports_.clock->Now() >= asked.caller.principal.valid_until) {
+      return true;
+    }
+    // Roots, workloads, staff or roles of now: what is revoked must end a stream, too.
+    if (ports_.snapshot()->version == identified_under) return false;
+    const Asked again(ports_, *context, kPath, kRole);
+    identified_under = again.snapshot->version;
+    revoked = again.caller.problem;
+    return !again.caller.identified();
   };
   uint64_t from = request->from_index(), expected = 0;
   const absl::Status read = ports_.read_log(
@@ -95,6 +106,7 @@ grpc::Status ControlService::TailLog(grpc::ServerContext* context,
         return writer->Write(shown) && --left > 0 && !stop();
       },
       stop);
+  if (revoked != access::Reason::kRule) return Deny(revoked, "");
   return read.ok() ? grpc::Status::OK : Error(read);
 }
 

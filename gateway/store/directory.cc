@@ -90,6 +90,12 @@ class SqliteDirectory::Impl {
     base::Zeroise(&options_.reference_ring_key);
   }
 
+  void SetReferenceRingKey(std::string key) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    options_.reference_ring_key.swap(key);
+    base::Zeroise(&key);
+  }
+
   void Locate(LocateQuestion question) {
     absl::Status status = CheckSubjects(question.subjects);
     if (status.ok()) {
@@ -239,9 +245,14 @@ class SqliteDirectory::Impl {
   LocateResult Answer(const std::vector<DataSubject>& subjects) {
     LocateResult result;
     result.subjects.reserve(subjects.size());
+    std::string ring_key;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      ring_key = options_.reference_ring_key;
+    }
     for (const DataSubject& subject : subjects) {
       absl::StatusOr<std::shared_ptr<const KnownPerson>> person =
-          ReadPerson(*table_, subject, options_.reference_ring_key);
+          ReadPerson(*table_, subject, ring_key);
       if (!person.ok()) return LocateResult{.status = Outward(person.status()), .subjects = {}};
       cache_.Put(subject, *person, PersonCache::Clock::now());
       result.subjects.push_back(FactsOf(subject, **person));
@@ -326,6 +337,10 @@ absl::StatusOr<bool> AddRow(HomesTable& table, const HomeRow& row) {
 }
 
 }  // namespace
+
+void SqliteDirectory::SetReferenceRingKey(std::string key) {
+  impl_->SetReferenceRingKey(std::move(key));
+}
 
 absl::StatusOr<bool> SqliteDirectory::SetHome(const HomeRow& row) {
   DOMICILE_RETURN_IF_ERROR(CheckHomeRow(row));

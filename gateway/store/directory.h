@@ -40,7 +40,8 @@ struct DirectoryOptions {
   std::function<std::shared_ptr<const HomeIndex>()> home_index;
   // Null: no list is configured, nobody is protected. A null answer: unknown (T counts, S9).
   std::function<std::shared_ptr<const ProtectedSet>()> protected_set;
-  // Newest key of the region's `reference` ring, for people without a row; empty: none.
+  // Newest key of the region's `reference` ring, for people without a row; empty: none. See
+  // SetReferenceRingKey.
   std::string reference_ring_key;
   // Questions that wait; a database that hangs must not hold the gateway's memory.
   size_t queue_max = 8'192;
@@ -69,6 +70,10 @@ class SqliteDirectory final : public enforce::Directory {
               absl::AnyInvocable<void(enforce::LocateResult)> done) override;
   void Register(std::vector<access::DataSubject> subjects, std::string region, absl::Time since,
                 absl::AnyInvocable<void(absl::Status)> done) override;
+
+  // The ring has another newest key. People who were asked for just now keep their reference of
+  // before for up to a second (person_cache.h). Does not wait for the database.
+  void SetReferenceRingKey(std::string key);
 
   // Commands of an operator; they block until durable.
   // Adds a dated home, also to a person who has one: they moved. Idempotent.

@@ -71,11 +71,17 @@ class LogReader::Impl {
             absl::StrCat("log: at index ", chain_.size(), ": a frame in the middle is broken"));
     }
     DOMICILE_RETURN_IF_ERROR(chain_.Accept(*frame));
-    if (!frame->head.empty() && !options_.keys.empty())
-      DOMICILE_RETURN_IF_ERROR(chain_.VerifyHead(options_.keys));
+    if (!frame->head.empty() && !options_.keys.empty()) DOMICILE_RETURN_IF_ERROR(VerifyHead());
     for (absl::string_view entry : frame->entries) waiting_.emplace_back(entry);
     buffer_at_ += frame->bytes.size();
     return true;
+  }
+
+  absl::Status VerifyHead() {
+    absl::Status verified = chain_.VerifyHead(options_.keys);
+    if (verified.ok() || !options_.keys_now) return verified;
+    options_.keys = options_.keys_now();
+    return chain_.VerifyHead(options_.keys);
   }
 
   absl::string_view Unread() const { return absl::string_view(buffer_).substr(buffer_at_); }
@@ -127,7 +133,7 @@ class LogReader::Impl {
     return true;
   }
 
-  const Options options_;
+  Options options_;
   FileLayer& files_;
   LogChain chain_;
   std::unique_ptr<LogFile> file_;  // null: before a segment

@@ -12,6 +12,7 @@
 #define DOMICILE_GATEWAY_STORE_LOG_READER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ class LogReader {
     std::string directory;
     // Heads are verified against these; with none, only hashes and chain are.
     std::vector<audit::VerifierKey> keys = {};
+    // Asked for when a head is by none of them: the writer may go over to another key while it is
+    // read. Null: there are no others.
+    std::function<std::vector<audit::VerifierKey>()> keys_now = nullptr;
     // Also entries that no head covers yet. After power loss they may turn out never to have been.
     bool uncovered = false;
     FileLayer* files = nullptr;  // null: SystemFileLayer()

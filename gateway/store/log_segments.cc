@@ -66,7 +66,8 @@ class LogSegments::Impl {
                 std::move(recovered)),
         size_(writer_.chain().size()),
         head_(writer_.chain().head()),
-        head_size_(writer_.chain().head_size()) {
+        head_size_(writer_.chain().head_size()),
+        signer_(options_.signer) {
     committer_ = std::thread([this] { Run(); });
   }
 
@@ -88,6 +89,10 @@ class LogSegments::Impl {
     if (!status.ok()) request.done(Answer(status, 0));
   }
 
+  void SetSigner(HeadSigner signer) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    signer_ = std::move(signer);
+  }
   uint64_t size() const {
     std::lock_guard<std::mutex> lock(mutex_);
     return size_;
@@ -213,10 +218,15 @@ class LogSegments::Impl {
                                  .root = writer_.chain().root(),
                                  .extensions = {}};
     std::string text = audit::CheckpointText(checkpoint);
-    absl::StatusOr<std::string> signature = options_.signer.sign(text);
+    HeadSigner signer;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      signer = signer_;
+    }
+    absl::StatusOr<std::string> signature = signer.sign(text);
     if (!signature.ok() || signature->size() != crypto::kEd25519SignatureBytes)
       return absl::UnavailableError("log: the head could not be signed");
-    *head = audit::FormatNote(text, options_.signer.key, *signature);
+    *head = audit::FormatNote(text, signer.key, *signature);
     return absl::OkStatus();
   }
 
@@ -263,6 +273,7 @@ class LogSegments::Impl {
   std::string head_;
   uint64_t head_size_;
   absl::Status health_;
+  HeadSigner signer_;  // of the next head; what is in options_ was the first
 
   std::thread committer_;
 };
@@ -296,6 +307,7 @@ void LogSegments::Append(std::vector<std::string> entries, enforce::Strength str
 
 uint64_t LogSegments::size() const { return impl_->size(); }
 void LogSegments::Close() { impl_->Close(); }
+void LogSegments::SetSigner(HeadSigner signer) { impl_->SetSigner(std::move(signer)); }
 std::string LogSegments::head() const { return impl_->head(); }
 uint64_t LogSegments::head_size() const { return impl_->head_size(); }
 bool LogSegments::AwaitHead(absl::Duration patience) const { return impl_->AwaitHead(patience); }

@@ -87,6 +87,8 @@ class LogSegments final : public enforce::AuditLog {
   // Newest durable head as a signed note; empty when none was signed yet.
   std::string head() const;
   uint64_t head_size() const;  // entries it covers
+  // Later heads are signed by `signer`. Whoever reads this log knows its key already.
+  void SetSigner(HeadSigner signer);
   // As LogShards::AwaitHead.
   bool AwaitHead(absl::Duration patience) const;
   // OK, or why appends fail now.

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <filesystem>
 #include <future>
 #include <map>
 #include <mutex>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +14,7 @@
 #include "gateway/base/status_macros.h"
 #include "gateway/crypto/digest.h"
 #include "gateway/store/log_recovery.h"
+#include "gateway/store/shard_folders.h"
 
 namespace domicile::store {
 namespace {
@@ -23,36 +22,6 @@ namespace {
 using enforce::AppendResult;
 using enforce::Strength;
 using Done = absl::AnyInvocable<void(AppendResult)>;
-
-bool IsShardName(absl::string_view name) {
-  return name.size() == 6 && name[4] == 'h' && (name[5] == '1' || name[5] == '2') &&
-         std::all_of(name.begin(), name.begin() + 4, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-// Names of the shards there, rising.
-absl::StatusOr<std::vector<std::string>> ListShards(const std::string& directory) {
-  std::vector<std::string> names;
-  std::error_code problem;
-  std::filesystem::directory_iterator entries(directory, problem), end;
-  for (; !problem && entries != end; entries.increment(problem)) {
-    std::string name = entries->path().filename().string();
-    if (IsShardName(name)) names.push_back(std::move(name));
-  }
-  if (problem) return absl::UnavailableError(absl::StrCat(directory, ": ", problem.message()));
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-// Made, and its name on disk: the files in it are synced, and must not be lost with it.
-absl::Status MakeDirectory(const std::string& path) {
-  std::error_code problem;
-  std::filesystem::create_directories(path, problem);
-  if (problem) return absl::UnavailableError(absl::StrCat(path, ": ", problem.message()));
-  const std::string above = std::filesystem::path(path).parent_path().string();
-  if (int error = SystemFileLayer().SyncDirectory(above.empty() ? "." : above); error != 0)
-    return IoStatus(error, "sync directory");
-  return absl::OkStatus();
-}
 
 AppendResult AppendAndWait(LogSegments& log, std::vector<std::string> entries, Strength strength) {
   std::promise<AppendResult> got;
@@ -82,10 +51,13 @@ std::string ShardName(absl::Time now) {
 
 class LogShards::Impl {
  public:
-  explicit Impl(ShardOptions options) : options_(std::move(options)) {}
+  explicit Impl(ShardOptions options)
+      : options_(std::move(options)),
+        keys_(std::make_shared<const LogKeys>(
+            LogKeys{options_.public_key, options_.sign, options_.older_public_keys})) {}
 
   absl::Status Open(absl::Time now) {
-    DOMICILE_RETURN_IF_ERROR(MakeDirectory(options_.directory));
+    DOMICILE_RETURN_IF_ERROR(MakeShardFolder(options_.directory));
     DOMICILE_ASSIGN_OR_RETURN(std::vector<std::string> names, ListShards(options_.directory));
     std::string name = ShardName(now);
     if (!names.empty() && names.back() > name) {
@@ -180,14 +152,43 @@ class LogShards::Impl {
     return status;
   }
 
+  absl::Status SetKeys(LogKeys next) {
+    std::shared_ptr<LogSegments> log;
+    std::string name;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      log = current_;
+      name = names_.back();
+      if (next.public_key != keys_->public_key &&
+          std::find(next.older_public_keys.begin(), next.older_public_keys.end(),
+                    keys_->public_key) == next.older_public_keys.end())
+        return absl::FailedPreconditionError("the ring lacks the key that signs the log now");
+    }
+    const std::string head = log == nullptr ? "" : log->head();
+    if (!head.empty() && !audit::OpenCheckpoint(head, VerifierKeys(next, name)).ok())
+      return absl::FailedPreconditionError("the ring lacks the key of the log's newest head");
+    HeadSigner signer;
+    DOMICILE_ASSIGN_OR_RETURN(signer.key, audit::MakeVerifierKey(Origin(name), next.public_key));
+    signer.sign = next.sign;
+    {
+      // Readers know the key before it signs.
+      std::lock_guard<std::mutex> lock(mutex_);
+      keys_ = std::make_shared<const LogKeys>(std::move(next));
+    }
+    if (log != nullptr) log->SetSigner(std::move(signer));
+    return absl::OkStatus();
+  }
+
   std::vector<ShardPlace> shards() const {
     std::vector<std::string> names;
+    std::shared_ptr<const LogKeys> keys;
     {
       std::lock_guard<std::mutex> lock(mutex_);
       names = names_;
+      keys = keys_;
     }
     std::vector<ShardPlace> places;
-    for (const std::string& name : names) places.push_back({Path(name), Keys(name)});
+    for (const std::string& name : names) places.push_back({Path(name), VerifierKeys(*keys, name)});
     return places;
   }
   std::string name() const {
@@ -224,26 +225,32 @@ class LogShards::Impl {
   std::string Origin(const std::string& name) const {
     return absl::StrCat(options_.origin_prefix, name);
   }
-  std::vector<audit::VerifierKey> Keys(const std::string& name) const {
+  // For one shard; that of the key that signs stands last.
+  std::vector<audit::VerifierKey> VerifierKeys(const LogKeys& ring, const std::string& name) const {
     std::vector<audit::VerifierKey> keys;
-    for (const std::string& key : options_.older_public_keys) {
+    for (const std::string& key : ring.older_public_keys) {
       auto made = audit::MakeVerifierKey(Origin(name), key);
       if (made.ok()) keys.push_back(*std::move(made));
     }
-    auto made = audit::MakeVerifierKey(Origin(name), options_.public_key);
+    auto made = audit::MakeVerifierKey(Origin(name), ring.public_key);
     if (made.ok()) keys.push_back(*std::move(made));
     return keys;
   }
 
   absl::StatusOr<std::shared_ptr<LogSegments>> OpenShard(const std::string& name) const {
-    DOMICILE_RETURN_IF_ERROR(MakeDirectory(Path(name)));
+    DOMICILE_RETURN_IF_ERROR(MakeShardFolder(Path(name)));
     LogOptions options;
     options.directory = Path(name);
     options.origin = Origin(name);
+    std::shared_ptr<const LogKeys> keys;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      keys = keys_;
+    }
     DOMICILE_ASSIGN_OR_RETURN(options.signer.key,
-                              audit::MakeVerifierKey(options.origin, options_.public_key));
-    options.signer.sign = options_.sign;
-    options.older_keys = Keys(name);
+                              audit::MakeVerifierKey(options.origin, keys->public_key));
+    options.signer.sign = keys->sign;
+    options.older_keys = VerifierKeys(*keys, name);
     options.older_keys.pop_back();  // the signer's own
     options.segment_bytes = options_.segment_bytes;
     options.checkpoint_interval = options_.checkpoint_interval;
@@ -341,6 +348,7 @@ class LogShards::Impl {
 
   mutable std::mutex mutex_;  // guards what follows; held for a few moves, never over I/O
   std::condition_variable entered_;
+  std::shared_ptr<const LogKeys> keys_;   // never null
   std::vector<std::string> names_;        // of the shards on disk, the current one last
   std::shared_ptr<LogSegments> current_;  // null: being changed, or the next could not be opened
   bool rolling_ = false;
@@ -368,6 +376,7 @@ absl::StatusOr<uint64_t> LogShards::AppendContext(std::string entry) {
   return impl_->AppendContext(std::move(entry));
 }
 absl::Status LogShards::Roll(absl::Time now) { return impl_->Roll(now); }
+absl::Status LogShards::SetKeys(LogKeys keys) { return impl_->SetKeys(std::move(keys)); }
 std::vector<ShardPlace> LogShards::shards() const { return impl_->shards(); }
 std::string LogShards::name() const { return impl_->name(); }
 uint64_t LogShards::size() const { return impl_->size(); }

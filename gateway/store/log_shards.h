@@ -12,8 +12,8 @@
 // the next shard, and entries that come later are written with the index there.
 //
 // Source: design 6.8; docs/audit-log.md, Shards.
-// Thread-safety: thread-safe; Roll and AppendContext by one thread at a time, and they block, as
-// does AwaitHead.
+// Thread-safety: thread-safe; Roll, SetKeys and AppendContext by one thread at a time; the first
+// and the last block, as does AwaitHead.
 // Errors of Append: as log_segments.h; Unavailable while no shard can be opened;
 // FailedPrecondition for a context of more than kContextsMax changes ago.
 // Errors of Open: as log_segments.h, of this shard or, while it is empty, of the last.
@@ -57,6 +57,13 @@ struct ShardOptions {
   size_t held_entries_max = 65'536;
 };
 
+// The ring that heads are signed with, as it is now.
+struct LogKeys {
+  std::string public_key;  // of the key that signs from now on
+  std::function<absl::StatusOr<std::string>(absl::string_view text)> sign;
+  std::vector<std::string> older_public_keys;
+};
+
 // Where one shard lies, and who may have signed its heads.
 struct ShardPlace {
   std::string directory;
@@ -77,6 +84,11 @@ class LogShards final : public enforce::AuditLog {
   // Goes over to the shard of `now` when that is a later one, or tries again to open it. OK also
   // when there was nothing to do. A log that failed stays as it is.
   absl::Status Roll(absl::Time now);
+
+  // Goes over to another state of the ring. FailedPrecondition, and nothing changes, when it lacks
+  // the key that signs now or the one of the newest head: the log could not be opened again.
+  // By the thread that rolls; does not block.
+  absl::Status SetKeys(LogKeys keys);
 
   // Every shard on disk, oldest first; the last one is written.
   std::vector<ShardPlace> shards() const;

@@ -43,7 +43,8 @@ PersonHash HashPerson(absl::string_view key, const access::DataSubject& subject)
   return crypto::HmacSha256(key, message);
 }
 
-absl::StatusOr<ProtectedSet> ProtectedSet::Parse(absl::string_view content, std::string key,
+absl::StatusOr<ProtectedSet> ProtectedSet::Parse(absl::string_view content,
+                                                 std::vector<std::string> keys,
                                                  absl::string_view file, absl::Time as_of) {
   ProtectedSet set;
   base::Issues issues;
@@ -58,14 +59,17 @@ absl::StatusOr<ProtectedSet> ProtectedSet::Parse(absl::string_view content, std:
     set.bits_[person] |= bit;
   });
   if (!issues.ok()) return issues.ToStatus();
-  set.key_ = std::move(key);
+  set.keys_ = std::move(keys);
   set.as_of_ = as_of;
   return set;
 }
 
 Protection ProtectedSet::Find(const access::DataSubject& subject) const {
-  auto found = bits_.find(HashPerson(key_, subject));
-  uint8_t bits = found == bits_.end() ? 0 : found->second;
+  uint8_t bits = 0;
+  for (const std::string& key : keys_) {
+    auto found = bits_.find(HashPerson(key, subject));
+    if (found != bits_.end()) bits |= found->second;
+  }
   auto tri = [bits](uint8_t bit) {
     return (bits & bit) != 0 ? access::Tri::kTrue : access::Tri::kFalse;
   };

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
@@ -35,16 +36,19 @@ PersonHash HashPerson(absl::string_view key, const access::DataSubject& subject)
 
 class ProtectedSet {
  public:
-  // `key` of the ring that hashed the file. `file` names it in errors.
-  static absl::StatusOr<ProtectedSet> Parse(absl::string_view content, std::string key,
-                                            absl::string_view file, absl::Time as_of);
+  // `keys`: those of the ring that may have hashed the file. It does not say which, and while a
+  // ring has two, nobody may lose their protection: who is listed under any of them is listed.
+  // `file` names it in errors.
+  static absl::StatusOr<ProtectedSet> Parse(absl::string_view content,
+                                            std::vector<std::string> keys, absl::string_view file,
+                                            absl::Time as_of);
   // Both F for somebody who is not in the list: it is complete, or it isn't used.
   Protection Find(const access::DataSubject& subject) const;
   absl::Time as_of() const { return as_of_; }
   size_t size() const { return bits_.size(); }
 
  private:
-  std::string key_;
+  std::vector<std::string> keys_;
   absl::flat_hash_map<PersonHash, uint8_t> bits_;  // 1 protected, 2 minor
   absl::Time as_of_ = absl::InfinitePast();
 };

@@ -82,6 +82,11 @@ class WatchedFile final : public Watched {
       : path_(std::move(path)), bytes_max_(bytes_max), clock_(clock), parser_(std::move(parser)) {}
 
   absl::Status Refresh() override;
+  // The next Refresh parses even an unchanged file: what the parser uses has changed.
+  void ParseAgain() {
+    std::lock_guard<std::mutex> one(refresh_mutex_);
+    stamp_ = {};
+  }
   Snapshot Current() const {
     std::lock_guard<std::mutex> lock(mutex_);
     return current_;

@@ -64,8 +64,17 @@ class Remote : public testing::Test {
   // The command as this member of staff, from a registered workload.
   static Said As(const std::string& who, std::vector<std::string> words,
                  const std::string& spiffe = "spiffe://us.acme.example/svc/console") {
+    return AsWith(world_->CredentialsFor("us", spiffe).value(), who, std::move(words));
+  }
+  static Said AsWith(const demo::Credentials& credentials, const std::string& who,
+                     std::vector<std::string> words) {
     support::TempDir own;
-    const auto credentials = world_->CredentialsFor("us", spiffe).value();
+    return RunDomicile(WordsOf(own, credentials, who, std::move(words)));
+  }
+  // What the command is run with; its secrets lie in `own`.
+  static std::vector<std::string> WordsOf(const support::TempDir& own,
+                                          const demo::Credentials& credentials,
+                                          const std::string& who, std::vector<std::string> words) {
     std::string token;
     for (const demo::StaffMember& member : world_->options().staff) {
       if (member.id == who) token = world_->StaffToken(member).value();
@@ -84,7 +93,7 @@ class Remote : public testing::Test {
           secret("token", token)}) {
       words.push_back(word);
     }
-    return RunDomicile(words);
+    return words;
   }
   static std::string Customer() { return std::string("acme.user:") + demo::kUsCustomer; }
   static std::string DecisionOf(const Said& said) {

@@ -339,9 +339,9 @@ TEST_F(Remote, CertificatesKeysAndStaffMayLieBehindLinksThatAreSwitched) {
   std::ofstream(us + "..v2/gateway.key") << fresh.private_key;
   std::ofstream(us + "..v2/staff.csv")
       << absl::StrReplaceAll(Slurp(us + "staff.csv"), {{";engineer", ""}, {"engineer", "support"}});
-  const size_t swapped = count("certificate.swapped");
+  const size_t swapped = count("material.swapped");
   switch_to("..v2");
-  EXPECT_TRUE(Becomes([&] { return count("certificate.swapped") == swapped + 1; }));
+  EXPECT_TRUE(Becomes([&] { return count("material.swapped") >= swapped + 1; }));
   EXPECT_TRUE(Becomes([&] { return engineer() == 4; }));
 
   // A key that others can read is none, behind links as well; and its mending is seen, although the
@@ -349,12 +349,12 @@ TEST_F(Remote, CertificatesKeysAndStaffMayLieBehindLinksThatAreSwitched) {
   fs::copy(us + "..v1", us + "..v3", fs::copy_options::recursive);
   fs::permissions(us + "..v3/gateway.key", fs::perms::others_read, fs::perm_options::add);
   switch_to("..v3");
-  EXPECT_TRUE(Becomes([&] { return absl::StrContains(GatewayLog(), "certificate.kept"); }));
+  EXPECT_TRUE(Becomes([&] { return absl::StrContains(GatewayLog(), "material.kept"); }));
   EXPECT_TRUE(absl::StrContains(GatewayLog(), "mode is 0604"));
   fs::copy(us + "..v3/gateway.key", us + "..v3/next");
   fs::permissions(us + "..v3/next", fs::perms::owner_read);
   fs::rename(us + "..v3/next", us + "..v3/gateway.key");
-  EXPECT_TRUE(Becomes([&] { return count("certificate.swapped") == swapped + 2; }));
+  EXPECT_TRUE(Becomes([&] { return count("material.swapped") >= swapped + 2; }));
   EXPECT_TRUE(Becomes([&] { return engineer() == 0; }));
 }
 

@@ -315,5 +315,91 @@ TEST(Tls, AServerMaySendItsIntermediates) {
   EXPECT_TRUE(pair.client->open()) << pair.client->status();
 }
 
+TEST(Tls, AnOpenConnectionIsHeldAgainstTheRootsOfNow) {
+  Site site;
+  auto middle = site.ca->IssueAuthority("middle", site.clock.Now() - absl::Hours(1),
+                                        site.clock.Now() + absl::Hours(100));
+  ASSERT_OK(middle);
+  LeafOptions leaf;
+  leaf.uris = {"spiffe://us.example/svc/api"};
+  leaf.not_before = site.clock.Now() - absl::Hours(1);
+  leaf.not_after = site.clock.Now() + absl::Hours(24);
+  ASSERT_OK_AND_ASSIGN(IssuedCertificate issued, (*middle)->Issue(leaf));
+  TlsContext::Client chained = site.ClientOptions();
+  chained.certificate_pem = issued.certificate_pem + (*middle)->certificate_pem();
+  chained.private_key_pem = issued.private_key_pem;
+  const auto other = Site::MakeAuthority(site.clock.Now());
+  auto trusting = [&](const std::string& roots) {
+    auto domains = std::make_shared<TrustDomains>();
+    EXPECT_OK(domains->Add("us.example", roots));
+    return domains;
+  };
+  for (const TlsContext::Client& client : {site.ClientOptions(), chained}) {
+    Pair pair = Start(site.ServerOptions(), client);
+    pair.Run();
+    ASSERT_TRUE(pair.server->open() && pair.client->open());
+    auto at_server = [&](std::shared_ptr<const TrustDomains> domains) {
+      TlsContext::Server now = site.ServerOptions();
+      now.trust_domains = std::move(domains);
+      return pair.server->StillTrusted(**TlsContext::CreateServer(now));
+    };
+    auto at_client = [&](std::shared_ptr<const TrustDomains> domains) {
+      TlsContext::Client now = site.ClientOptions();
+      now.trust_domains = std::move(domains);
+      return pair.client->StillTrusted(**TlsContext::CreateClient(now));
+    };
+    const std::string own = site.ca->certificate_pem(), foreign = other->certificate_pem();
+    EXPECT_OK(at_server(trusting(own)));
+    EXPECT_OK(at_server(trusting(foreign + own)));
+    EXPECT_STATUS(StatusCode::kUnauthenticated, "certificate chain", at_server(trusting(foreign)));
+    EXPECT_STATUS(StatusCode::kUnauthenticated, "trust domain",
+                  at_server(std::make_shared<TrustDomains>()));
+    EXPECT_OK(at_client(trusting(foreign + own)));
+    EXPECT_STATUS(StatusCode::kUnauthenticated, "certificate chain", at_client(trusting(foreign)));
+  }
+}
+
+// Where the roots hold what the peer did not send, the fingerprint of one root is not enough.
+TEST(Tls, AnIntermediateThatOnlyTheRootsHeldIsMissedWhenItIsTakenOut) {
+  Site site;
+  auto middle = site.ca->IssueAuthority("middle", site.clock.Now() - absl::Hours(1),
+                                        site.clock.Now() + absl::Hours(100));
+  ASSERT_OK(middle);
+  LeafOptions leaf;
+  leaf.uris = {"spiffe://us.example/svc/api"};
+  leaf.not_before = site.clock.Now() - absl::Hours(1);
+  leaf.not_after = site.clock.Now() + absl::Hours(24);
+  ASSERT_OK_AND_ASSIGN(IssuedCertificate issued, (*middle)->Issue(leaf));
+  TlsContext::Client client = site.ClientOptions();
+  client.certificate_pem = issued.certificate_pem;  // without the one above it
+  client.private_key_pem = issued.private_key_pem;
+  auto both = std::make_shared<TrustDomains>();
+  ASSERT_OK(both->Add("us.example", site.ca->certificate_pem() + (*middle)->certificate_pem()));
+  TlsContext::Server server = site.ServerOptions();
+  server.trust_domains = both;
+  Pair pair = Start(server, client);
+  pair.Run();
+  ASSERT_TRUE(pair.server->open()) << pair.server->status();
+  EXPECT_OK(pair.server->StillTrusted(**TlsContext::CreateServer(server)));
+  EXPECT_STATUS(StatusCode::kUnauthenticated, "certificate chain",
+                pair.server->StillTrusted(**TlsContext::CreateServer(site.ServerOptions())));
+}
+
+TEST(Tls, AServerKnownByNameIsHeldAgainstTheRootsOfNow) {
+  Site site;
+  auto roots = [](const CertificateAuthority& authority) {
+    return std::shared_ptr<const ServerRoots>(*ServerRoots::Create(authority.certificate_pem()));
+  };
+  TlsContext::Client client = site.ClientOptions();
+  client.server_roots = roots(*site.ca);
+  Pair pair = Start(site.ServerOptions(), client, {"gateway.us.example", ""});
+  pair.Run();
+  ASSERT_TRUE(pair.client->open()) << pair.client->status();
+  EXPECT_OK(pair.client->StillTrusted(**TlsContext::CreateClient(client)));
+  client.server_roots = roots(*Site::MakeAuthority(site.clock.Now()));
+  EXPECT_STATUS(StatusCode::kUnauthenticated, "certificate chain",
+                pair.client->StillTrusted(**TlsContext::CreateClient(client)));
+}
+
 }  // namespace
 }  // namespace domicile::crypto

@@ -163,10 +163,10 @@ absl::Status Trouble::RenewCertificate() {
   auto fresh = world_.CredentialsFor(
       region, absl::StrCat("spiffe://", demo::TrustDomainOf(region), "/domicile"));
   if (!fresh.ok()) return fresh.status();
-  std::map<std::string, int> before = {{region, TimesSaid("certificate.swapped")[region]}};
+  std::map<std::string, int> before = {{region, TimesSaid("material.swapped")[region]}};
   DOMICILE_RETURN_IF_ERROR(Rewrite(world_.path(region + "/gateway.pem"), fresh->certificate_chain));
   DOMICILE_RETURN_IF_ERROR(Rewrite(world_.path(region + "/gateway.key"), fresh->private_key));
-  return AwaitSaid(before, "certificate.swapped");
+  return AwaitSaid(before, "material.swapped");
 }
 
 absl::Status Trouble::RestartService() {

@@ -194,7 +194,7 @@ TEST_F(DirectoryTest, AProtectedPersonIsProtectedUnderEachOfHerNames) {
           {reinterpret_cast<const char*>(HashPerson(kProtectedKey, User("jane")).data()), 32}),
       "\",\"kind\":\"journalist\"}\n");
   ASSERT_OK_AND_ASSIGN(ProtectedSet set,
-                       ProtectedSet::Parse(line, kProtectedKey, "protected.jsonl", kThen));
+                       ProtectedSet::Parse(line, {kProtectedKey}, "protected.jsonl", kThen));
   auto shared = std::make_shared<const ProtectedSet>(set);
   std::atomic<bool> available{true};
   options_.protected_set = [&] { return available ? shared : nullptr; };

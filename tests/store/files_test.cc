@@ -182,7 +182,7 @@ TEST(ProtectedSet, KnowsProtectedPeopleAndMinors) {
                                  std::pair("c", "source"), std::pair("c", "minor")})
     absl::StrAppend(&lines, "{\"person\":\"", HashText("key", User(id)), "\",\"kind\":\"", kind,
                     "\"}\n");
-  ASSERT_OK_AND_ASSIGN(ProtectedSet set, ProtectedSet::Parse(lines, "key", "p.jsonl", kNow));
+  ASSERT_OK_AND_ASSIGN(ProtectedSet set, ProtectedSet::Parse(lines, {"key"}, "p.jsonl", kNow));
   EXPECT_EQ(set.size(), 3u);
   auto is = [&](absl::string_view id, Tri protected_person, Tri minor) {
     Protection found = set.Find(User(id));
@@ -194,16 +194,29 @@ TEST(ProtectedSet, KnowsProtectedPeopleAndMinors) {
   EXPECT_TRUE(is("d", Tri::kFalse, Tri::kFalse));
 }
 
+// A ring gets its next key before the list is hashed anew.
+TEST(P1ProtectedSet, WhoIsListedUnderAnyKeyOfTheRingIsProtected) {
+  std::string lines;
+  for (const auto& [key, id] : {std::pair("old", "a"), std::pair("new", "b")})
+    absl::StrAppend(&lines, "{\"person\":\"", HashText(key, User(id)),
+                    "\",\"kind\":\"journalist\"}\n");
+  const std::vector<std::string> ring = {"new", "old"};
+  ASSERT_OK_AND_ASSIGN(ProtectedSet set, ProtectedSet::Parse(lines, ring, "p.jsonl", kNow));
+  EXPECT_EQ(set.Find(User("a")).protected_person, Tri::kTrue);
+  EXPECT_EQ(set.Find(User("b")).protected_person, Tri::kTrue);
+  EXPECT_EQ(set.Find(User("c")).protected_person, Tri::kFalse);
+}
+
 TEST(P1ProtectedSet, HalfAListIsNone) {
   std::string good =
       absl::StrCat("{\"person\":\"", HashText("k", User("a")), "\",\"kind\":\"journalist\"}\n");
   for (const char* bad :
        {"{\"person\":\"abc\",\"kind\":\"minor\"}", "{", "[]", "{\"kind\":\"minor\"}"})
     EXPECT_STATUS(StatusCode::kInvalidArgument,
-                  "p.jsonl:2: ", ProtectedSet::Parse(good + bad, "k", "p.jsonl", kNow));
+                  "p.jsonl:2: ", ProtectedSet::Parse(good + bad, {"k"}, "p.jsonl", kNow));
   std::string kind = absl::StrReplaceAll(good, {{"journalist", "celebrity"}});
   EXPECT_STATUS(StatusCode::kInvalidArgument, "kind is not known",
-                ProtectedSet::Parse(kind, "k", "p.jsonl", kNow));
+                ProtectedSet::Parse(kind, {"k"}, "p.jsonl", kNow));
 }
 
 // ---- home index

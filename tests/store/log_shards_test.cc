@@ -328,5 +328,73 @@ TEST_F(LogShardsTest, AfterARotationOldHeadsHoldUnderTheOldKeyAndNewOnesUnderThe
   EXPECT_FALSE(under('A', new_head));
 }
 
+LogKeys RingOf(char signs, const std::string& older = "") {
+  LogKeys keys;
+  const auto key = std::make_shared<crypto::SigningKey>(KeyOf(signs));
+  keys.public_key = key->public_key();
+  keys.sign = [key](absl::string_view text) { return key->Sign(text); };
+  for (char old : older) keys.older_public_keys.push_back(KeyOf(old).public_key());
+  return keys;
+}
+
+bool SignedBy(const std::string& head, char seed) {
+  const std::string origin = head.substr(0, head.find('\n'));
+  return audit::OpenCheckpoint(head, {*audit::MakeVerifierKey(origin, KeyOf(seed).public_key())})
+      .ok();
+}
+
+TEST_F(LogShardsTest, GoesOverToTheNextKeyWhileItIsWrittenAndRead) {
+  auto log = Open(Options('A'));
+  ASSERT_OK_AND_ASSIGN(const uint64_t context, log->AppendContext(*audit::Encode(Context(1))));
+  ASSERT_OK(AppendAndWait(*log, Alert(context, 1)).status);
+  const ShardPlace before = log->shards()[0];
+  auto follower =
+      LogReader::Open({.directory = before.directory, .keys = before.keys, .keys_now = [&] {
+                         return log->shards()[0].keys;
+                       }});
+  auto stranger = LogReader::Open({.directory = before.directory, .keys = before.keys});
+  size_t seen = 0;
+  auto count = [&](uint64_t, absl::string_view) { return ++seen > 0; };
+  ASSERT_OK((*follower)->Poll(count));
+  ASSERT_OK((*stranger)->Poll(count));
+  EXPECT_EQ(seen, 4u);
+
+  ASSERT_OK(log->SetKeys(RingOf('B', "A")));
+  ASSERT_OK(AppendAndWait(*log, Alert(context, 2)).status);
+  seen = 0;
+  ASSERT_OK((*follower)->Poll(count));
+  EXPECT_EQ(seen, 1u);
+  EXPECT_TRUE(SignedBy((*follower)->head(), 'B'));
+  EXPECT_STATUS(StatusCode::kDataLoss, "does not hold", (*stranger)->Poll(count));
+
+  // What was rotated opens again, also over into the next shard.
+  clock_.StepTo(At("2027-01-01T00:00:00Z"));
+  ASSERT_OK(log->Roll(clock_.Now()));
+  ASSERT_OK(AppendAndWait(*log, Alert(context, 3)).status);
+  std::string head;
+  Read(log->shards()[1], &head);
+  EXPECT_TRUE(SignedBy(head, 'B'));
+  log = nullptr;
+  log = Open(Options('B', "A"));
+  ASSERT_NE(log, nullptr);
+  EXPECT_EQ(Read(log->shards()[0]).size(), 3u);
+}
+
+TEST_F(LogShardsTest, TakesNoRingUnderWhichItCouldNotBeOpenedAgain) {
+  auto log = Open(Options('A'));
+  ASSERT_OK_AND_ASSIGN(const uint64_t context, log->AppendContext(*audit::Encode(Context(1))));
+  ASSERT_OK(AppendAndWait(*log, Alert(context, 1)).status);
+  EXPECT_STATUS(StatusCode::kFailedPrecondition, "signs the log now", log->SetKeys(RingOf('B')));
+  ASSERT_OK(AppendAndWait(*log, Alert(context, 2)).status);
+  std::string head;
+  Read(log->shards()[0], &head);
+  EXPECT_TRUE(SignedBy(head, 'A'));  // nothing changed
+
+  ASSERT_OK(log->SetKeys(RingOf('B', "A")));
+  EXPECT_STATUS(StatusCode::kFailedPrecondition, "newest head", log->SetKeys(RingOf('B')));
+  ASSERT_OK(AppendAndWait(*log, Alert(context, 3)).status);
+  ASSERT_OK(log->SetKeys(RingOf('B')));
+}
+
 }  // namespace
 }  // namespace domicile::store
