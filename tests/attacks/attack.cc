@@ -148,6 +148,7 @@ std::string Attack::PlayOnce(const Budget& budget, const std::function<void()>& 
   }
   before_ = gateway_.counters();
   reached_before_ = upstream_.calls();
+  data_before_ = upstream_.data_frames();
   gateway_.MarkHeap();
   const double cpu = gateway_.CpuMilliseconds();
   attack();

@@ -69,6 +69,8 @@ class Attack : public testing::Test {
   proxy::DataPlaneCounters Since();
   uint64_t Hits(proxy::Limit limit) { return Since().limits_hit[static_cast<size_t>(limit)]; }
   size_t Reached() const { return upstream_.calls() - reached_before_; }
+  // Of a method with action none the head goes ahead, when the message comes later.
+  size_t DataReached() const { return upstream_.data_frames() - data_before_; }
 
   GatewayProcess gateway_;  // first: it forks
   proxy::TestUpstream upstream_;
@@ -82,6 +84,7 @@ class Attack : public testing::Test {
   std::unique_ptr<proxy::TestClient> other_;
   proxy::DataPlaneCounters before_;
   size_t reached_before_ = 0;
+  size_t data_before_ = 0;
 };
 
 // Answered, and not with success: by gRPC or by HTTP.

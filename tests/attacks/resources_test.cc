@@ -57,7 +57,7 @@ TEST_F(Attack04GzipBomb, IsCutAtTheMessageLimit) {
         EXPECT_EQ(raw.ReadAnswer(1).grpc_status(), 8);
       },
       [&] {
-        EXPECT_EQ(Reached(), 0u);
+        EXPECT_EQ(DataReached(), 0u);
         EXPECT_GT(Hits(proxy::Limit::kMessage), 0u);
         return absl::StrCat(bomb.size() / 1000, " kB that stand for 64 MiB: RESOURCE_EXHAUSTED");
       });
@@ -77,7 +77,7 @@ TEST_F(Attack04GzipBomb, ThatLiesAboutItsSizeIsCutThereToo) {
         EXPECT_GT(raw.ReadAnswer(1).grpc_status(), 0);
       },
       [&] {
-        EXPECT_EQ(Reached(), 0u);
+        EXPECT_EQ(DataReached(), 0u);
         return "the same, said to be 4 MiB: denied";
       });
 }

@@ -222,6 +222,7 @@ TEST(Granted, AStoppedGatewayThatWakesLetsNothingGoUnderALeaseThatRanOut) {
   int ports[2], stop[2];
   ASSERT_EQ(pipe(ports), 0);
   ASSERT_EQ(pipe(stop), 0);
+  InJapan();  // makes the issuer's key, which both processes have to know
   // The port is bound now and served by a thread of ours after the fork.
   std::unique_ptr<TalkingUpstream> upstream;
   const pid_t gateway = fork();  // before any thread

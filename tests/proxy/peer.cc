@@ -357,7 +357,9 @@ void TestUpstream::Work() {
             ++calls_;
             if (hooks_.on_headers) hooks_.on_headers(at, stream);
           };
-          peer->on_data = hooks_.on_data ? hooks_.on_data : [](Peer& at, PeerStream& stream) {
+          peer->on_data = [this](Peer& at, PeerStream& stream) {
+            ++data_frames_;
+            if (hooks_.on_data) return hooks_.on_data(at, stream);
             Echo(at, stream, /*end=*/false);
           };
           peer->on_end = hooks_.on_end ? hooks_.on_end : [](Peer& at, PeerStream& stream) {

@@ -110,6 +110,7 @@ class TestUpstream {
   ~TestUpstream();
   uint16_t port() const { return port_; }
   size_t calls() const { return calls_; }
+  size_t data_frames() const { return data_frames_; }
   size_t connections() const { return connections_; }
   // Runs on the upstream's thread for every connection.
   void OnEach(std::function<void(Peer&)> task);
@@ -122,7 +123,7 @@ class TestUpstream {
   uint16_t port_ = 0;
   int listen_fd_ = -1;
   std::atomic<bool> stopping_{false};
-  std::atomic<size_t> calls_{0}, connections_{0};
+  std::atomic<size_t> calls_{0}, connections_{0}, data_frames_{0};
   std::mutex mutex_;
   std::vector<std::function<void(Peer&)>> tasks_;
   std::thread thread_;
