@@ -63,7 +63,7 @@ enum class AlertCause : uint8_t {
   kFacts = 5,
   kClock = 6,
   kLog = 7,
-  kException = 8  // a command on an exception that was refused
+  kException = 8  // a signature on an exception that was refused
 };
 // The numbers of exceptions/state.h: State and Event.
 enum class ExceptionState : uint8_t { kDraft = 1, kLast = 11 };

@@ -81,14 +81,10 @@ int ExceptionSubmit(const Output& output, const RemotePlace& place, const Submit
     return kBadInput;
   }
   for (const std::string& text : options.subjects) {
-    const size_t colon = text.find(':');
-    if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) {
-      Output::Say("a subject is NAMESPACE:ID, such as acme.user:u-1");
+    v1::ExceptionSubject* subject = request.add_subjects();
+    if (!SplitSubject(text, *subject->mutable_namespace_(), *subject->mutable_id())) {
       return kBadInput;
     }
-    v1::ExceptionSubject* subject = request.add_subjects();
-    subject->set_namespace_(text.substr(0, colon));
-    subject->set_id(text.substr(colon + 1));
   }
   for (const std::string& one : options.categories) request.add_categories(one);
   request.set_exception(options.exception);

@@ -63,8 +63,8 @@ v1::PrepareRequest ToRequest(const SignOptions& options, absl::Duration window) 
   return request;
 }
 
-// What is about to be signed, from its very bytes: a gateway that shows one thing and asks for a
-// signature over another is found out here.
+// What is about to be signed, from its very bytes. That they say in full what was shown above is
+// for the officer to see: the sentence that follows is made of these bytes alone.
 bool CheckStatement(const SignOptions& options, const v1::PrepareResponse& prepared,
                     const v1::ShowResponse& shown, const crypto::SigningKey& key,
                     exceptions::Statement& statement) {

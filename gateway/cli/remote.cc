@@ -28,14 +28,7 @@ constexpr size_t kImportPartBytes = 1 << 20;
 constexpr size_t kImportFileBytesMax = 64 << 20;
 
 bool ParseSubject(const std::string& text, v1::Subject* subject) {
-  const size_t colon = text.find(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) {
-    Output::Say("a subject is NAMESPACE:ID, such as acme.user:u-1");
-    return false;
-  }
-  subject->set_namespace_(text.substr(0, colon));
-  subject->set_id(text.substr(colon + 1));
-  return true;
+  return SplitSubject(text, *subject->mutable_namespace_(), *subject->mutable_id());
 }
 
 }  // namespace

@@ -30,6 +30,17 @@ bool ReadOption(const std::string& path, const char* option, bool secret, std::s
   return true;
 }
 
+bool SplitSubject(const std::string& text, std::string& name_space, std::string& id) {
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) {
+    Output::Say("a subject is NAMESPACE:ID, such as acme.user:u-1");
+    return false;
+  }
+  name_space = text.substr(0, colon);
+  id = text.substr(colon + 1);
+  return true;
+}
+
 int Remote::Open() {
   grpc::SslCredentialsOptions tls;
   if (place_.address.empty()) {

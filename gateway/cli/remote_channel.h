@@ -39,6 +39,9 @@ class Remote {
   std::unique_ptr<domicile::v1::Exceptions::Stub> exceptions_;
 };
 
+// NAMESPACE:ID into both; false with the problem on stderr.
+bool SplitSubject(const std::string& text, std::string& name_space, std::string& id);
+
 // A file named by an option, or what is wrong with it on stderr and false. `secret`: of mode 0600.
 bool ReadOption(const std::string& path, const char* option, bool secret, std::string& out);
 

@@ -39,7 +39,7 @@ struct ExceptionNote {
 absl::StatusOr<std::string> ExceptionEntry(const ExceptionNote& note, const ExceptionRow& row,
                                            std::optional<exceptions::Event> event,
                                            absl::string_view statement);
-// A command that was refused: an ALERT with the reason.
+// A signature that was refused, asked for or handed in: an ALERT with the reason.
 absl::StatusOr<std::string> ExceptionRefusedEntry(const ExceptionNote& note, access::Reason reason);
 // What came of the change that ExceptionEntry announced.
 absl::StatusOr<std::string> ExceptionOutcomeEntry(const ExceptionNote& note,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gateway/access/decision.h"
+#include "gateway/control/officer_read.h"
 #include "gateway/policy/decide.h"
 
 namespace domicile::control {
@@ -50,22 +51,13 @@ Line IsAbove(const identity::StaffDirectory& staff, absl::string_view person,
   return Line::kUnknown;
 }
 
-access::CallFacts CallFactsOf(const identity::Identification& caller, access::Action action,
+// The answer of such a call: what it lets out is what an exception is about.
+access::CallFacts AnswerFacts(const identity::Identification& caller, access::Action action,
                               std::optional<access::PurposeIndex> purpose) {
-  access::CallFacts facts;
-  const access::Principal& who = caller.principal;
-  facts.jurisdictions = who.jurisdictions;
-  facts.kind = who.kind;
+  access::CallFacts facts = CallFactsOf(caller);
   facts.action = policy::ResponseAction(action);
   facts.direction = access::Direction::kResponse;
   facts.purpose = purpose;
-  facts.roles = who.roles;
-  facts.workloads_opening = who.workloads_opening;
-  facts.workloads_restricting = who.workloads_restricting;
-  facts.ticket_valid = caller.ticket_valid;
-  facts.ticket_assigned = caller.ticket_assigned;
-  facts.covered_person = who.covered_person;
-  facts.us_person = who.us_person;
   return facts;
 }
 
@@ -237,7 +229,7 @@ Escalation EscalationOf(const policy::Policy& policy, const identity::Identifica
       return out;
     }
     for (access::Action action : terms.actions) {
-      JudgeOne(policy, CallFactsOf(caller, action, purpose), *region, categories, out);
+      JudgeOne(policy, AnswerFacts(caller, action, purpose), *region, categories, out);
     }
   }
   if (!out.problem.empty()) out.possible = false;

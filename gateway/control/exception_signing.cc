@@ -84,8 +84,9 @@ Refused MayHappen(Verb verb, const ExceptionRow& row) {
   if (verb == Verb::kApprove && row.quorum_met) {
     return Refuse(Reason::kExceptionState, "its quorum is met; there is nothing left to sign");
   }
-  ExceptionRow after = row;
-  return Move(after, EventOf(verb, row));
+  if (exceptions::Next(row.state, EventOf(verb, row))) return {};
+  return Refuse(Reason::kExceptionState, absl::StrCat("an exception that is ", Name(row.state),
+                                                      " cannot be signed with `", Name(verb), "`"));
 }
 
 Refused Narrow(const Asking& asking, const PrepareAsk& ask, exceptions::Terms& terms) {

@@ -14,23 +14,6 @@ namespace {
 
 using access::Reason;
 
-access::CallFacts CallFactsOf(const OfficerRead& read) {
-  const access::Principal& who = read.caller.principal;
-  access::CallFacts facts;
-  facts.jurisdictions = who.jurisdictions;
-  facts.kind = who.kind;
-  facts.action = access::Action::kRead;
-  facts.purpose = read.caller.purpose;
-  facts.roles = who.roles;
-  facts.workloads_opening = who.workloads_opening;
-  facts.workloads_restricting = who.workloads_restricting;
-  facts.ticket_valid = read.caller.ticket_valid;
-  facts.ticket_assigned = read.caller.ticket_assigned;
-  facts.covered_person = who.covered_person;
-  facts.us_person = who.us_person;
-  return facts;
-}
-
 access::RecordFacts RecordFactsOf(const OfficerRead& read) {
   access::RecordFacts facts;
   facts.origins = read.origins;
@@ -78,6 +61,22 @@ void SetReferences(const OfficerRead& read, audit::DecisionEntry& entry) {
 
 }  // namespace
 
+access::CallFacts CallFactsOf(const identity::Identification& caller) {
+  const access::Principal& who = caller.principal;
+  access::CallFacts facts;
+  facts.jurisdictions = who.jurisdictions;
+  facts.kind = who.kind;
+  facts.purpose = caller.purpose;
+  facts.roles = who.roles;
+  facts.workloads_opening = who.workloads_opening;
+  facts.workloads_restricting = who.workloads_restricting;
+  facts.ticket_valid = caller.ticket_valid;
+  facts.ticket_assigned = caller.ticket_assigned;
+  facts.covered_person = who.covered_person;
+  facts.us_person = who.us_person;
+  return facts;
+}
+
 bool RoleCovers(const std::vector<std::string>& role_names,
                 const std::map<std::string, std::vector<std::string>>& control_roles,
                 absl::string_view method) {
@@ -92,7 +91,8 @@ bool RoleCovers(const std::vector<std::string>& role_names,
 }
 
 absl::StatusOr<OfficerAnswer> DecideOfficerRead(const OfficerRead& read) {
-  const access::CallFacts call = CallFactsOf(read);
+  access::CallFacts call = CallFactsOf(read.caller);
+  call.action = access::Action::kRead;
   const access::RecordFacts record = RecordFactsOf(read);
   access::RecordDecision decision;
   if (!PurposePermitted(read)) {

@@ -32,6 +32,10 @@ bool RoleCovers(const std::vector<std::string>& role_names,
                 const std::map<std::string, std::vector<std::string>>& control_roles,
                 absl::string_view method);
 
+// The caller's side of a call, on a control method or as an exception would be used; the rest of it
+// is for the one who asks.
+access::CallFacts CallFactsOf(const identity::Identification& caller);
+
 struct OfficerRead {
   const policy::Policy& policy;
   const identity::Identification& caller;  // identified

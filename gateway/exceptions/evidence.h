@@ -30,6 +30,7 @@ struct OfficerKey {
   std::string region;           // that they are an officer of
   std::string public_key;       // Ed25519, 32 bytes
   absl::Time from = absl::InfiniteFuture(), until = absl::InfiniteFuture();  // [from, until)
+  friend bool operator==(const OfficerKey&, const OfficerKey&) = default;
 };
 std::string OfficerKeyId(absl::string_view public_key);
 

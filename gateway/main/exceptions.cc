@@ -24,16 +24,6 @@ using control::ExceptionRow;
 constexpr absl::Duration kTimeInterval = absl::Seconds(1);
 constexpr uint32_t kPageRows = 500;
 
-bool SameKeys(const std::vector<exceptions::OfficerKey>& a,
-              const std::vector<exceptions::OfficerKey>& b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(),
-                    [](const exceptions::OfficerKey& x, const exceptions::OfficerKey& y) {
-                      return x.key_id == y.key_id && x.until == y.until && x.from == y.from &&
-                             x.subject == y.subject && x.issuer == y.issuer && x.region == y.region;
-                    });
-}
-
 ExceptionRow ToRow(enforce::DraftRequest& draft, const std::string& region) {
   ExceptionRow row;
   row.id = draft.exception;
@@ -70,6 +60,13 @@ ExceptionRow ToRow(enforce::DraftRequest& draft, const std::string& region) {
 Exceptions::Exceptions(const control::GatewayConfig& config, const base::Clock& clock)
     : region_(config.region), clock_(clock) {}
 
+absl::StatusOr<std::vector<exceptions::OfficerKey>> ReadOfficers(
+    const control::GatewayConfig& config) {
+  DOMICILE_ASSIGN_OR_RETURN(const std::string text,
+                            base::ReadFile(config.officers, base::limits::kSecretFileBytesMax));
+  return control::ParseOfficers(text, config.officers, config.region);
+}
+
 Exceptions::~Exceptions() {
   End();
   // The store's thread wakes the ledger until it is gone.
@@ -81,10 +78,7 @@ absl::StatusOr<std::unique_ptr<Exceptions>> Exceptions::Open(const control::Gate
                                                              std::vector<std::string> seal_keys,
                                                              const base::Clock& clock) {
   auto opened = std::unique_ptr<Exceptions>(new Exceptions(config, clock));
-  DOMICILE_ASSIGN_OR_RETURN(const std::string text,
-                            base::ReadFile(config.officers, base::limits::kSecretFileBytesMax));
-  DOMICILE_ASSIGN_OR_RETURN(opened->first_officers_,
-                            control::ParseOfficers(text, config.officers, config.region));
+  DOMICILE_ASSIGN_OR_RETURN(opened->first_officers_, ReadOfficers(config));
   const std::string path = config.exceptions_file.empty() ? config.data_dir + "/exceptions.sqlite"
                                                           : config.exceptions_file;
   store::GrantLedgerOptions ledger;
@@ -181,7 +175,7 @@ absl::Status Exceptions::Read() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     details_ = std::move(details);
-    if (!SameKeys(keys, keys_)) verified_.clear();
+    if (keys != keys_) verified_.clear();
     keys_ = std::move(keys);
   }
   if (hooks_.publish()) return absl::OkStatus();
@@ -218,41 +212,50 @@ std::shared_ptr<const enforce::GrantIndex> Exceptions::IndexFor(const policy::Po
   return builder.Build();
 }
 
-void Exceptions::PassTime() {
+void Exceptions::LearnRows() {
   while (true) {
     const absl::StatusOr<ExceptionFeed> feed = Await<ExceptionFeed>(
         [this](auto done) { store_->Changes(rows_position_, kPageRows, std::move(done)); });
-    if (!feed.ok() || feed->rows.empty()) break;
+    if (!feed.ok() || feed->rows.empty()) return;
     for (const ExceptionRow& row : feed->rows) {
       // The ledger writes that the reads are used up, and leaves what the log says of it to us.
-      const auto before = open_rows_.find(row.id);
-      if (row.state == exceptions::State::kLimitReached && before != open_rows_.end() &&
+      const auto before = waiting_rows_.find(row.id);
+      if (row.state == exceptions::State::kLimitReached && before != waiting_rows_.end() &&
           before->second.state == exceptions::State::kActive) {
         (void)hooks_.record(row, exceptions::Event::kReachLimit);
       }
-      open_rows_.insert_or_assign(row.id, row);
+      ExceptionRow later = row;
+      if (control::PassTime(later, absl::InfiniteFuture())) {
+        waiting_rows_.insert_or_assign(row.id, row);
+      } else {
+        waiting_rows_.erase(row.id);
+      }
     }
     rows_position_ = feed->position;
   }
+}
+
+void Exceptions::PassTime() {
+  LearnRows();
   const absl::Time now = clock_.Now();
-  for (auto it = open_rows_.begin(); it != open_rows_.end();) {
-    ExceptionRow row = it->second;
-    const std::optional<exceptions::Event> event = control::PassTime(row, now);
+  for (auto it = waiting_rows_.begin(); it != waiting_rows_.end();) {
+    control::ExceptionChange change;
+    change.row = it->second;
+    const std::optional<exceptions::Event> event = control::PassTime(change.row, now);
     if (!event) {
       ++it;
       continue;
     }
-    it = open_rows_.erase(it);  // comes again with its new version
-    if (!hooks_.record(row, *event).ok()) continue;
-    control::ExceptionChange change;
-    change.row = std::move(row);
-    // Aborted: another replica did it, or somebody signed; the row comes again as it is now.
+    if (!hooks_.record(change.row, *event).ok()) return;  // tried again at the next look
     const absl::Status changed = Await<uint64_t>([&](auto done) {
                                    store_->Change(std::move(change), std::move(done));
                                  }).status();
+    // Aborted: another replica did it, or somebody signed; the row comes again as it is now.
     if (!changed.ok() && !absl::IsAborted(changed)) {
       base::Log(base::LogLevel::kError, "exception.time_not_stored", {{"status", changed}});
+      return;
     }
+    it = waiting_rows_.erase(it);  // comes again with its new version
   }
 }
 

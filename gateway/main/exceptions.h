@@ -41,6 +41,10 @@ namespace domicile::main {
 // Drafts that one principal's escalated calls may open in an hour.
 inline constexpr uint32_t kDraftsPerHourMax = 20;
 
+// The region's first officers. REQUIRES: the configuration names their file.
+absl::StatusOr<std::vector<exceptions::OfficerKey>> ReadOfficers(
+    const control::GatewayConfig& config);
+
 class Exceptions final : public enforce::Drafts {
  public:
   // Opens the store and the ledger, and reads the region's first officers. `seal_keys`: see
@@ -63,7 +67,8 @@ class Exceptions final : public enforce::Drafts {
 
   // Grants that stand by this policy's quorums, with its numbers; from what was read last.
   std::shared_ptr<const enforce::GrantIndex> IndexFor(const policy::Policy& policy);
-  // Reads the store again and returns when what was found is published.
+  // Reads the store again, and returns when what was found is published; or could not be, which is
+  // in the operators' log, and then the lease runs out.
   void Refresh();
 
   control::ExceptionStore& store() { return *store_; }
@@ -83,6 +88,7 @@ class Exceptions final : public enforce::Drafts {
   Exceptions(const control::GatewayConfig& config, const base::Clock& clock);
   void Work();
   absl::Status Read();
+  void LearnRows();
   void PassTime();
   absl::StatusOr<std::vector<exceptions::OfficerKey>> Keys();
 
@@ -94,7 +100,7 @@ class Exceptions final : public enforce::Drafts {
   Hooks hooks_;
 
   // The worker's own.
-  std::map<exceptions::ExceptionId, control::ExceptionRow> open_rows_;
+  std::map<exceptions::ExceptionId, control::ExceptionRow> waiting_rows_;  // that time may change
   uint64_t rows_position_ = 0;
 
   std::mutex mutex_;  // guards what follows; not held while the store is asked

@@ -365,6 +365,10 @@ void CheckGateway(const control::GatewayConfig& config, const base::Clock& clock
   std::shared_ptr<const Serving> serving = LoadServing(config, issues);
   Facts facts(config, material, clock, issues);
   if (serving != nullptr) LintServing(config, *serving, issues);
+  if (!config.officers.empty()) {
+    const absl::Status officers = ReadOfficers(config).status();
+    if (!officers.ok()) issues.Add(config.officers, 0, officers.message());
+  }
   issues.Sort();
 }
 

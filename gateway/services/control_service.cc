@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "absl/synchronization/notification.h"
 #include "gateway/base/bytes.h"
 #include "gateway/base/log.h"
+#include "gateway/control/await.h"
 #include "gateway/control/home_change.h"
 #include "gateway/control/officer_read.h"
 #include "gateway/crypto/digest.h"
@@ -47,6 +47,18 @@ access::Tri Either(access::Tri a, access::Tri b) {
   return access::Tri::kFalse;
 }
 
+absl::StatusOr<std::vector<enforce::SubjectFacts>> Locate(
+    enforce::Directory& directory, const std::vector<access::DataSubject>& subjects) {
+  if (subjects.empty()) return std::vector<enforce::SubjectFacts>();
+  using Found = std::vector<enforce::SubjectFacts>;
+  return control::Await<Found>([&](auto done) {
+    directory.Locate(subjects, [done = std::move(done)](enforce::LocateResult found) mutable {
+      if (found.status.ok()) return done(std::move(found.subjects));
+      done(std::move(found.status));
+    });
+  });
+}
+
 ControlService::Asked::Asked(const ControlPorts& ports, const grpc::ServerContext& context,
                              const char* method_path, const char* role)
     : snapshot(ports.snapshot()),
@@ -78,20 +90,6 @@ grpc::Status ControlService::GetVersion(grpc::ServerContext* context, const v1::
   response->set_build_digest(ports_.build_digest);
   response->set_development(ports_.config->dev);
   return grpc::Status::OK;
-}
-
-absl::StatusOr<std::vector<enforce::SubjectFacts>> ControlService::Locate(
-    const std::vector<access::DataSubject>& subjects) {
-  if (subjects.empty()) return std::vector<enforce::SubjectFacts>();
-  enforce::LocateResult result;
-  absl::Notification done;
-  ports_.directory->Locate(subjects, [&](enforce::LocateResult found) {
-    result = std::move(found);
-    done.Notify();
-  });
-  done.WaitForNotification();
-  if (!result.status.ok()) return result.status;
-  return std::move(result.subjects);
 }
 
 grpc::Status ControlService::Decide(const Asked& asked,

@@ -41,6 +41,10 @@ std::string Rfc3339(absl::Time time);
 // T if it is for one of them, else U if it is for one (S2).
 access::Tri Either(access::Tri a, access::Tri b);
 
+// Blocking; errors are the directory's.
+absl::StatusOr<std::vector<enforce::SubjectFacts>> Locate(
+    enforce::Directory& directory, const std::vector<access::DataSubject>& subjects);
+
 class ControlService final : public domicile::v1::Control::Service {
  public:
   explicit ControlService(const ControlPorts& ports) : ports_(ports) {}
@@ -81,8 +85,6 @@ class ControlService final : public domicile::v1::Control::Service {
     access::Tri minor = access::Tri::kUnknown;
   };
 
-  absl::StatusOr<std::vector<enforce::SubjectFacts>> Locate(
-      const std::vector<access::DataSubject>& subjects);
   // Decides, records, and only then lets the answer go. OK: allowed and durable.
   grpc::Status Decide(const Asked& asked, const std::vector<access::DataSubject>& subjects,
                       const std::vector<std::string>& keys, const ReadFacts& facts,

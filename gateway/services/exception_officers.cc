@@ -16,7 +16,6 @@ namespace {
 
 using access::Reason;
 using control::ExceptionDetail;
-using control::ExceptionFeed;
 using control::ExceptionRow;
 using control::Refused;
 using exceptions::Statement;
@@ -68,20 +67,18 @@ std::string RuleLine(const policy::Policy& policy, const std::string& id) {
 absl::StatusOr<bool> ExceptionService::IsSwapPair(const Asked& asked,
                                                   const ExceptionRow& row) const {
   const exceptions::Who officer = control::WhoIs(asked.caller.principal);
-  for (uint64_t position = 0;;) {
-    const absl::StatusOr<ExceptionFeed> feed = Changes(position, asked.now);
-    if (!feed.ok()) return feed.status();
-    if (feed->rows.empty()) return false;
-    for (const ExceptionRow& other : feed->rows) {
-      if (!(other.terms.principal == officer) || other.requested_at < asked.now - kSwapPeriod) {
-        continue;
-      }
-      const absl::StatusOr<ExceptionDetail> detail = Get(exceptions::ToText(other.id));
-      if (!detail.ok()) return detail.status();
-      if (SignedBy(*detail, row.terms.principal)) return true;
+  bool signed_before = false;
+  const absl::Status looked = ForEachRow(asked.now, [&](const ExceptionRow& other) {
+    if (signed_before || !(other.terms.principal == officer) ||
+        other.requested_at < asked.now - kSwapPeriod) {
+      return absl::OkStatus();
     }
-    position = feed->position;
-  }
+    const absl::StatusOr<ExceptionDetail> detail = Get(exceptions::ToText(other.id));
+    if (detail.ok()) signed_before = SignedBy(*detail, row.terms.principal);
+    return detail.status();
+  });
+  if (!looked.ok()) return looked;
+  return signed_before;
 }
 
 grpc::Status ExceptionService::Show(grpc::ServerContext* context, const v1::ShowRequest* request,

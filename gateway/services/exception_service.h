@@ -1,11 +1,12 @@
 // exception_service.h — the methods about exceptions: read, ask control/, record, store, answer.
 //
-// For control_server.cc. The methods stand in two files: the requester's and the
-// readers' (exception_service.cc), the officers' (exception_signing.cc).
+// For control_server.cc. The methods stand in files of their own: the requester's, and what all
+// share (exception_service.cc), lists (exception_lists.cc), the officers' (exception_officers.cc).
 // Source: design 6.6; proto/domicile/v1/exceptions.proto; docs/exceptions.md.
 // Thread-safety: thread-safe; changes are made one at a time, another process's are noticed by
 // the store. Lifetime: the ports outlive the service.
-// Errors: as gRPC statuses with the reason's details; refused signatures are recorded as alerts.
+// Errors: as gRPC statuses with the reason's details; refused signatures are recorded as alerts,
+// other refusals stand in the operators' log.
 #ifndef DOMICILE_GATEWAY_SERVICES_EXCEPTION_SERVICE_H_
 #define DOMICILE_GATEWAY_SERVICES_EXCEPTION_SERVICE_H_
 
@@ -17,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "domicile/v1/exceptions.grpc.pb.h"
 #include "gateway/control/exception_commands.h"
@@ -77,12 +79,15 @@ class ExceptionService final : public domicile::v1::Exceptions::Service {
   absl::StatusOr<control::ExceptionDetail> Get(absl::string_view id_text) const;
   // Every row after `position`, as time has made it.
   absl::StatusOr<control::ExceptionFeed> Changes(uint64_t position, absl::Time now) const;
+  // All of them, in the order of their last change, until `each` gives an error, which is the
+  // answer.
+  absl::Status ForEachRow(absl::Time now,
+                          absl::FunctionRef<absl::Status(const control::ExceptionRow&)> each) const;
   // Own, or of this region and the caller is one of its officers.
   bool MaySee(const Asked& asked, const control::ExceptionRow& row) const;
   absl::StatusOr<bool> IsSwapPair(const Asked& asked, const control::ExceptionRow& row) const;
   absl::StatusOr<uint32_t> BreakGlassUses(const Asked& asked,
                                           const control::ExceptionRow& row) const;
-  enforce::LocateResult LocateNow(const std::vector<access::DataSubject>& subjects) const;
   // Entry, change, outcome; then this process's data path hears of it.
   grpc::Status Store(const Asked& asked, control::ExceptionChange change,
                      std::optional<exceptions::Event> event, absl::string_view statement,

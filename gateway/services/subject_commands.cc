@@ -95,7 +95,8 @@ grpc::Status ControlService::SetHome(grpc::ServerContext* context,
     since = *given;
   }
   const access::DataSubject subject = FromProto(request->subject());
-  const absl::StatusOr<std::vector<enforce::SubjectFacts>> facts = Locate({subject});
+  const absl::StatusOr<std::vector<enforce::SubjectFacts>> facts =
+      Locate(*ports_.directory, {subject});
   if (!facts.ok()) return Error(facts.status());
   control::MovedPerson person;
   person.reference_key = facts->front().reference_key;
@@ -127,7 +128,7 @@ grpc::Status ControlService::ShowSubject(grpc::ServerContext* context,
   Asked asked(ports_, *context, "/domicile.v1.Control/ShowSubject", "subject.show");
   if (!asked.caller.identified()) return asked.Denied();
   const std::vector<access::DataSubject> subjects = {FromProto(request->subject())};
-  absl::StatusOr<std::vector<enforce::SubjectFacts>> facts = Locate(subjects);
+  absl::StatusOr<std::vector<enforce::SubjectFacts>> facts = Locate(*ports_.directory, subjects);
   if (!facts.ok()) return Error(facts.status());
   const enforce::SubjectFacts& found = facts->front();
   ReadFacts read;
@@ -155,7 +156,7 @@ grpc::Status ControlService::ShowTag(grpc::ServerContext* context,
   if (!tag) return Error(absl::InvalidArgumentError("these bytes are no origin tag"));
   std::vector<access::DataSubject> subjects;
   for (const v1::Subject& subject : request->subjects()) subjects.push_back(FromProto(subject));
-  absl::StatusOr<std::vector<enforce::SubjectFacts>> facts = Locate(subjects);
+  absl::StatusOr<std::vector<enforce::SubjectFacts>> facts = Locate(*ports_.directory, subjects);
   if (!facts.ok()) return Error(facts.status());
   ReadFacts read;
   read.protected_person = read.minor =

@@ -79,21 +79,7 @@ class Remote : public testing::Test {
     for (const demo::StaffMember& member : world_->options().staff) {
       if (member.id == who) token = world_->StaffToken(member).value();
     }
-    auto secret = [&](const std::string& name, const std::string& text) {
-      const std::string path = own.Write(name, text);
-      std::filesystem::permissions(
-          path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-      return path;
-    };
-    for (const std::string& word :
-         {std::string("--gateway"), world_->control_address("us"), std::string("--certificate"),
-          secret("client.pem", credentials.certificate_chain), std::string("--key"),
-          secret("client.key", credentials.private_key), std::string("--roots"),
-          secret("roots.pem", credentials.roots), std::string("--token-file"),
-          secret("token", token)}) {
-      words.push_back(word);
-    }
-    return words;
+    return WithConnection(own, world_->control_address("us"), credentials, token, std::move(words));
   }
   static std::string Customer() { return std::string("acme.user:") + demo::kUsCustomer; }
   static std::string DecisionOf(const Said& said) {

@@ -6,13 +6,38 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "gateway/main/demo/process.h"
+#include "gateway/main/demo/world.h"
 #include "tests/support/temp_dir.h"
 
 namespace domicile::cli {
+
+// The words, and after them where the gateway is and who asks; the caller's secrets lie in `own`.
+inline std::vector<std::string> WithConnection(const support::TempDir& own,
+                                               const std::string& address,
+                                               const demo::Credentials& credentials,
+                                               const std::string& token,
+                                               std::vector<std::string> words) {
+  auto secret = [&](const std::string& name, const std::string& text) {
+    const std::string path = own.Write(name, text);
+    std::filesystem::permissions(
+        path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    return path;
+  };
+  for (const std::string& word :
+       {std::string("--gateway"), address, std::string("--certificate"),
+        secret("client.pem", credentials.certificate_chain), std::string("--key"),
+        secret("client.key", credentials.private_key), std::string("--roots"),
+        secret("roots.pem", credentials.roots), std::string("--token-file"),
+        secret("token", token)}) {
+    words.push_back(word);
+  }
+  return words;
+}
 
 struct Said {
   int code = -1;

@@ -5,22 +5,14 @@
 #include "gateway/audit/reference.h"
 #include "gateway/control/entry_report.h"
 #include "gateway/crypto/digest.h"
-#include "gateway/policy/load.h"
 #include "nlohmann/json.hpp"
+#include "tests/control/shipped.h"
 #include "tests/support/status_matchers.h"
 
 namespace domicile::control {
 namespace {
 
 const absl::Time kNow = absl::FromUnixSeconds(1'795'478'400);
-
-const policy::Policy& Shipped() {
-  static const std::shared_ptr<const policy::Policy> policy =
-      policy::LoadPolicyDirectories(DOMICILE_SOURCE_DIR "/regions",
-                                    DOMICILE_SOURCE_DIR "/tests/sample/policy")
-          .policy;
-  return *policy;
-}
 
 access::RegionIndex Region(absl::string_view code) {
   return *Shipped().vocabulary().regions.Find(code);

@@ -4,8 +4,8 @@
 
 #include "gateway/audit/reference.h"
 #include "gateway/control/entry_report.h"
-#include "gateway/policy/load.h"
 #include "nlohmann/json.hpp"
+#include "tests/control/shipped.h"
 #include "tests/support/status_matchers.h"
 
 namespace domicile::control {
@@ -18,14 +18,6 @@ using access::Tri;
 using access::Via;
 
 const absl::Time kNow = absl::FromUnixSeconds(1795478400);
-
-const policy::Policy& Shipped() {
-  static const std::shared_ptr<const policy::Policy> policy =
-      policy::LoadPolicyDirectories(DOMICILE_SOURCE_DIR "/regions",
-                                    DOMICILE_SOURCE_DIR "/tests/sample/policy")
-          .policy;
-  return *policy;
-}
 
 // A support agent in Dublin with a ticket of her own about the person.
 class OfficerReadTest : public testing::Test {

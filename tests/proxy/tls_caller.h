@@ -36,6 +36,32 @@ inline std::string GrpcFrame(const std::string& message) {
   return out + message;
 }
 
+// An authority of a trust domain, which may have several.
+class Authority {
+ public:
+  explicit Authority(const std::string& domain) : domain_(domain) {
+    auto made = crypto::CertificateAuthority::Create(domain, absl::Now() - absl::Hours(1),
+                                                     absl::Now() + absl::Hours(1));
+    DOMICILE_CHECK(made.ok());
+    authority_ = *std::move(made);
+  }
+  crypto::IssuedCertificate Issue(const std::string& path) const {
+    crypto::LeafOptions leaf;
+    leaf.uris = {absl::StrCat("spiffe://", domain_, path)};
+    leaf.not_before = absl::Now() - absl::Minutes(5);
+    leaf.not_after = absl::Now() + absl::Minutes(30);
+    auto issued = authority_->Issue(leaf);
+    DOMICILE_CHECK(issued.ok());
+    return *issued;
+  }
+  const std::string& domain() const { return domain_; }
+  const std::string& roots() const { return authority_->certificate_pem(); }
+
+ private:
+  std::string domain_;
+  std::unique_ptr<crypto::CertificateAuthority> authority_;
+};
+
 class TlsCaller final : public SessionUser {
  public:
   struct Call final : StreamUser {

@@ -13,51 +13,27 @@
 #include "gateway/proxy/resolver.h"
 #include "tests/attacks/raw.h"
 #include "tests/proxy/peer.h"
+#include "tests/proxy/tls_caller.h"
 #include "tests/proxy/world.h"
 
 namespace domicile::proxy {
 namespace {
-
-// One trust domain with its authority.
-class Domain {
- public:
-  explicit Domain(const std::string& name) : name_(name) {
-    auto made = crypto::CertificateAuthority::Create(name, absl::Now() - absl::Hours(1),
-                                                     absl::Now() + absl::Hours(1));
-    DOMICILE_CHECK(made.ok());
-    authority_ = *std::move(made);
-  }
-  crypto::IssuedCertificate Issue(const std::string& path) const {
-    crypto::LeafOptions leaf;
-    leaf.uris = {absl::StrCat("spiffe://", name_, path)};
-    leaf.not_before = absl::Now() - absl::Minutes(5);
-    leaf.not_after = absl::Now() + absl::Minutes(30);
-    auto issued = authority_->Issue(leaf);
-    DOMICILE_CHECK(issued.ok());
-    return *issued;
-  }
-  const std::string& roots() const { return authority_->certificate_pem(); }
-  const std::string& name() const { return name_; }
-
- private:
-  std::string name_;
-  std::unique_ptr<crypto::CertificateAuthority> authority_;
-};
 
 const base::Clock* Clock() {
   static const base::SystemClock clock;
   return &clock;
 }
 
-std::shared_ptr<const crypto::TrustDomains> Trusting(const std::vector<const Domain*>& domains) {
+std::shared_ptr<const crypto::TrustDomains> Trusting(const std::vector<const Authority*>& domains) {
   auto trust = std::make_shared<crypto::TrustDomains>();
-  for (const Domain* domain : domains)
-    DOMICILE_CHECK(trust->Add(domain->name(), domain->roots()).ok());
+  for (const Authority* domain : domains)
+    DOMICILE_CHECK(trust->Add(domain->domain(), domain->roots()).ok());
   return trust;
 }
 
-std::shared_ptr<const crypto::TlsContext> ServerTls(const Domain& domain, const std::string& path,
-                                                    const std::vector<const Domain*>& trusted) {
+std::shared_ptr<const crypto::TlsContext> ServerTls(const Authority& domain,
+                                                    const std::string& path,
+                                                    const std::vector<const Authority*>& trusted) {
   crypto::IssuedCertificate own = domain.Issue(path);
   crypto::TlsContext::Server server;
   server.certificate_pem = own.certificate_pem;
@@ -69,8 +45,9 @@ std::shared_ptr<const crypto::TlsContext> ServerTls(const Domain& domain, const 
   return *made;
 }
 
-std::shared_ptr<const crypto::TlsContext> ClientTls(const Domain& domain, const std::string& path,
-                                                    const std::vector<const Domain*>& trusted) {
+std::shared_ptr<const crypto::TlsContext> ClientTls(const Authority& domain,
+                                                    const std::string& path,
+                                                    const std::vector<const Authority*>& trusted) {
   crypto::IssuedCertificate own = domain.Issue(path);
   crypto::TlsContext::Client client;
   client.certificate_pem = own.certificate_pem;
@@ -152,7 +129,7 @@ std::unique_ptr<TlsCall> Call(uint16_t port, std::shared_ptr<const crypto::TlsCo
 }
 
 TEST(Tls, WorkloadOfAKnownTrustDomainIsServed) {
-  Domain eu("eu.example");
+  Authority eu("eu.example");
   TestUpstream upstream;
   World world(upstream.port(), [&](DataPlaneOptions& options) {
     options.listeners[0].tls = ServerTls(eu, "/domicile", {&eu});
@@ -164,7 +141,7 @@ TEST(Tls, WorkloadOfAKnownTrustDomainIsServed) {
 }
 
 TEST(Tls, CarriesALargeMessageBothWays) {
-  Domain eu("eu.example");
+  Authority eu("eu.example");
   TestUpstream upstream;
   World world(upstream.port(), [&](DataPlaneOptions& options) {
     options.listeners[0].tls = ServerTls(eu, "/domicile", {&eu});
@@ -177,7 +154,7 @@ TEST(Tls, CarriesALargeMessageBothWays) {
 }
 
 TEST(Tls, CertificateOfAnotherAuthorityIsRefused) {
-  Domain eu("eu.example"), forged("eu.example");
+  Authority eu("eu.example"), forged("eu.example");
   TestUpstream upstream;
   World world(upstream.port(), [&](DataPlaneOptions& options) {
     options.listeners[0].tls = ServerTls(eu, "/domicile", {&eu});
@@ -200,7 +177,7 @@ std::vector<std::unique_ptr<attacks::Raw>> OpenHalf(uint16_t port) {
 }
 
 TEST(Tls, AHandshakeThatNeverEndsIsClosedInTime) {
-  Domain eu("eu.example");
+  Authority eu("eu.example");
   TestUpstream upstream;
   World world(upstream.port(), [&](DataPlaneOptions& options) {
     options.listeners[0].tls = ServerTls(eu, "/domicile", {&eu});
@@ -214,7 +191,7 @@ TEST(Tls, AHandshakeThatNeverEndsIsClosedInTime) {
 }
 
 TEST(Tls, AHandshakeThatNeverEndsHoldsNoDrain) {
-  Domain eu("eu.example");
+  Authority eu("eu.example");
   TestUpstream upstream;
   World world(upstream.port(), [&](DataPlaneOptions& options) {
     options.listeners[0].tls = ServerTls(eu, "/domicile", {&eu});
@@ -229,7 +206,7 @@ TEST(Tls, AHandshakeThatNeverEndsHoldsNoDrain) {
 }
 
 TEST(Tls, UnknownWorkloadIsDeniedByTheMachine) {
-  Domain eu("eu.example");
+  Authority eu("eu.example");
   TestUpstream upstream;
   World world(upstream.port(), [&](DataPlaneOptions& options) {
     options.listeners[0].tls = ServerTls(eu, "/domicile", {&eu});
@@ -241,7 +218,7 @@ TEST(Tls, UnknownWorkloadIsDeniedByTheMachine) {
 }
 
 TEST(Tls, OnlyAPeersConnectionMayCarryAForwardStatement) {
-  Domain eu("eu.example");
+  Authority eu("eu.example");
   TestUpstream upstream;
   World world(upstream.port(), [&](DataPlaneOptions& options) {
     options.listeners[0].tls = ServerTls(eu, "/domicile", {&eu});
@@ -254,7 +231,7 @@ TEST(Tls, OnlyAPeersConnectionMayCarryAForwardStatement) {
 // A person at home in us is asked for at the gateway of eu: the call goes to the peer, with the
 // caller's token, the four metadata and a sealed statement, and comes back with the peer's words.
 TEST(Forwarding, GoesToTheHomeGatewayOverMutualTlsWithAStatement) {
-  Domain eu("eu.example"), us("us.example");
+  Authority eu("eu.example"), us("us.example");
   Headers seen;
   TestUpstream unused;
   // The peer is a data plane of its own, whose listener records what comes.
@@ -291,7 +268,7 @@ TEST(Forwarding, GoesToTheHomeGatewayOverMutualTlsWithAStatement) {
 }
 
 TEST(Forwarding, APeerThatPresentsAnotherNameIsUnavailable) {
-  Domain eu("eu.example"), us("us.example");
+  Authority eu("eu.example"), us("us.example");
   TestUpstream upstream;
   World peer(upstream.port(), [&](DataPlaneOptions& options) {
     options.listeners[0].tls = ServerTls(us, "/impostor", {&us, &eu});

@@ -1,10 +1,13 @@
 // 7, 8, 9, 44 to 47: an engineer in China, a European's data, and who may open it for how long.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <memory>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "gateway/main/demo/people.h"
 #include "tests/scenarios/officers.h"
@@ -221,6 +224,42 @@ TEST_F(Exceptions, TheDraftsOfOthersAreUnknown) {
   EXPECT_TRUE(absl::StrContains(said.err, "EXCEPTION_UNKNOWN")) << said.err;
   const cli::Said none = officers_->Run(kLead, {"exception", "show", "00000000000000aa"});
   EXPECT_EQ(none.err, said.err);
+}
+
+// 44. The window ends by itself, and the log says that time did it.
+TEST_F(Exceptions, AGrantEndsWithItsWindowAndTheLogSaysSo) {
+  const std::string id = Escalated(demo::kEuNoTicket);
+  ExpectDone(officers_->Submit(id, {demo::kEuNoTicket}, {"--reads", "1000", "--window", "4s"}));
+  ExpectDone(officers_->Sign(kCompliance, "approve", id));
+  ExpectDone(officers_->Sign(kPrivacy, "approve", id));
+  EXPECT_TRUE(officers_->Read(demo::kEuNoTicket).status.ok());
+  const absl::Time deadline = absl::Now() + kPatience;
+  nlohmann::json expired;
+  while (expired.is_null() && absl::Now() < deadline) {
+    const cli::Said log = officers_->Run(kCompliance, {"log", "tail"});
+    for (absl::string_view line : absl::StrSplit(log.out, '\n', absl::SkipEmpty())) {
+      const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
+      if (entry.value("exception", "") == id && entry.value("event", "") == "expire") {
+        expired = entry;
+      }
+    }
+  }
+  ASSERT_FALSE(expired.is_null());
+  EXPECT_EQ(expired["state"], "expired");
+  EXPECT_EQ(expired["actor"], std::string(32, '0'));  // nobody did it
+  EXPECT_EQ(officers_->Read(demo::kEuNoTicket).status.error_code(),
+            StatusCode::FAILED_PRECONDITION);
+}
+
+TEST_F(Exceptions, ACheckOfTheConfigurationReadsItsOfficers) {
+  const demo::World& world = regions_->world();
+  const std::string config = world.path("eu/gateway.yaml"), other = world.path("eu/other.yaml");
+  ExpectDone(cli::RunDomicile({"config", "check", config}));
+  std::ofstream(other) << absl::StrReplaceAll(cli::Slurp(config),
+                                              {{"officers: officers", "officers: gateway.pem"}});
+  const cli::Said said = cli::RunDomicile({"config", "check", other});
+  EXPECT_EQ(said.code, 2);
+  EXPECT_TRUE(absl::StrContains(said.err, "domicile-officers/v1")) << said.err;
 }
 
 // A gateway that stops and starts knows what was granted, from the signatures alone.

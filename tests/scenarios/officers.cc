@@ -2,9 +2,10 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "acme/profiles/v1/profiles.grpc.pb.h"
@@ -64,21 +65,9 @@ cli::Said Officers::Run(const std::string& who, std::vector<std::string> words,
   const auto credentials =
       world.CredentialsFor(home, absl::StrCat("spiffe://", home, ".acme.example/svc/console"))
           .value();
-  auto secret = [&](const std::string& name, const std::string& text) {
-    const std::string path = own.Write(name, text);
-    std::filesystem::permissions(
-        path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-    return path;
-  };
-  for (const std::string& word :
-       {std::string("--gateway"), world.control_address(region), std::string("--certificate"),
-        secret("client.pem", credentials.certificate_chain), std::string("--key"),
-        secret("client.key", credentials.private_key), std::string("--roots"),
-        secret("roots.pem", credentials.roots), std::string("--token-file"),
-        secret("token", world.StaffToken(member(who)).value())}) {
-    words.push_back(word);
-  }
-  return cli::RunDomicile(words);
+  return cli::RunDomicile(cli::WithConnection(own, world.control_address(region), credentials,
+                                              world.StaffToken(member(who)).value(),
+                                              std::move(words)));
 }
 
 nlohmann::json Officers::Json(const std::string& who, std::vector<std::string> words,
@@ -105,7 +94,10 @@ cli::Said Officers::Submit(const std::string& exception, const std::vector<std::
                            std::vector<std::string> more) {
   std::vector<std::string> words = {
       "exception", "submit", exception, "--reason", "sessions fail since noon",
-      "--window",  "1h",     "--basis", "gdpr-46"};
+      "--basis",   "gdpr-46"};
+  if (std::find(more.begin(), more.end(), "--window") == more.end()) {
+    words.insert(words.end(), {"--window", "1h"});
+  }
   for (const std::string& person : people) {
     words.push_back("--subject");
     words.push_back(absl::StrCat(demo::kUserNamespace, ":", person));
